@@ -1,0 +1,108 @@
+//! Sizes: the compile-time capacities of variable parts, and the run-time limits below them.
+
+use core::fmt;
+
+/// Book levels a side that one message can carry.
+pub const MAX_ORDER_LEVELS: usize = 256;
+/// Tokens of one pool.
+pub const MAX_POOL_TOKENS: usize = 16;
+/// Instruments that one subscription can name.
+pub const MAX_SUBSCRIBED_INSTRUMENTS: usize = 1024;
+/// Raw bytes in one packet TLV; longer packets take several.
+pub const MAX_PACKET_PART_BYTES: usize = 60_000;
+
+/// Run-time limits: what this mesh uses of the capacities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Book levels a side that adapters publish, 1 to [`MAX_ORDER_LEVELS`].
+    pub order_levels: usize,
+    /// Tokens of a pool that adapters publish, 2 to [`MAX_POOL_TOKENS`].
+    pub pool_tokens: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { order_levels: 75, pool_tokens: MAX_POOL_TOKENS }
+    }
+}
+
+/// A limit that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitError {
+    /// The environment variable that set it.
+    pub variable: String,
+    /// What it said.
+    pub found: String,
+    /// The least that is allowed.
+    pub least: usize,
+    /// The most that this build has room for.
+    pub most: usize,
+}
+
+impl fmt::Display for LimitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variable, found, least, most } = self;
+        write!(
+            f,
+            "{variable}: expected a whole number from {least} to {most}, found {found:?}. The upper bound is compiled in; \
+             unset the variable for the default."
+        )
+    }
+}
+
+impl core::error::Error for LimitError {}
+
+impl Limits {
+    /// Reads `ALPHAMESH_MAX_ORDER_LEVELS` and `ALPHAMESH_MAX_POOL_TOKENS`, or the same names with `ALPHAPULSE_`, through
+    /// `variable`.
+    ///
+    /// # Errors
+    /// When a value is no number within its bounds.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, LimitError> {
+        let read = |suffix: &str, least: usize, most: usize, default: usize| {
+            for prefix in ["ALPHAMESH_", "ALPHAPULSE_"] {
+                let name = format!("{prefix}{suffix}");
+                if let Some(found) = variable(&name) {
+                    return match found.trim().parse() {
+                        Ok(value) if (least..=most).contains(&value) => Ok(value),
+                        _ => Err(LimitError { variable: name, found, least, most }),
+                    };
+                }
+            }
+            Ok(default)
+        };
+        let default = Self::default();
+        Ok(Self {
+            order_levels: read("MAX_ORDER_LEVELS", 1, MAX_ORDER_LEVELS, default.order_levels)?,
+            pool_tokens: read("MAX_POOL_TOKENS", 2, MAX_POOL_TOKENS, default.pool_tokens)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &'static str, value: &'static str) -> Result<Limits, LimitError> {
+        Limits::from_environment(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn limits_come_from_the_environment_and_their_aliases() {
+        assert_eq!(Limits::from_environment(|_| None), Ok(Limits::default()));
+        assert_eq!(with("ALPHAMESH_MAX_ORDER_LEVELS", "25").map(|l| l.order_levels), Ok(25));
+        assert_eq!(with("ALPHAPULSE_MAX_ORDER_LEVELS", "75").map(|l| l.order_levels), Ok(75));
+        assert_eq!(with("ALPHAPULSE_MAX_POOL_TOKENS", "4").map(|l| l.pool_tokens), Ok(4));
+    }
+
+    #[test]
+    fn a_limit_above_the_capacity_says_what_is_allowed() {
+        let error = with("ALPHAMESH_MAX_ORDER_LEVELS", "257").expect_err("above the capacity").to_string();
+        assert!(
+            error.contains("ALPHAMESH_MAX_ORDER_LEVELS") && error.contains("1 to 256") && error.contains("257"),
+            "{error}"
+        );
+        assert!(with("ALPHAMESH_MAX_POOL_TOKENS", "many").is_err());
+        assert!(with("ALPHAMESH_MAX_ORDER_LEVELS", "0").is_err());
+    }
+}
