@@ -2,12 +2,12 @@
 
 use mesh_types::Decimal64;
 use mesh_types::market::{BookDelta, BookLevel, BookSnapshot};
-use mesh_types::wire::{Tailed, Value};
+use mesh_types::wire::Value;
 use serde_json::{Map, Number, Value as Json, json};
 
 use crate::error::FrameError;
 use crate::message::{Message, Tlv};
-use crate::registry::{Entry, TailedTlv, entry};
+use crate::registry::{Entry, entry};
 
 /// One message: `{"domain","source","sequence","timestamp_ns","tlvs":[…]}`.
 pub fn message(message: &Message<'_>) -> Json {
@@ -64,7 +64,7 @@ fn tlv_object(tlv: &Tlv<'_>) -> Json {
 fn insert_items(tlv: &Tlv<'_>, entry: &Entry, object: &mut Map<String, Json>) {
     let Some(items) = entry.items else { return };
     if let Some(view) = tlv.tailed::<BookSnapshot>() {
-        insert_levels::<BookSnapshot>(
+        insert_levels(
             view.head.price_exponent,
             view.head.quantity_exponent,
             view.head.bid_count.get(),
@@ -72,7 +72,7 @@ fn insert_items(tlv: &Tlv<'_>, entry: &Entry, object: &mut Map<String, Json>) {
             object,
         );
     } else if let Some(view) = tlv.tailed::<BookDelta>() {
-        insert_levels::<BookDelta>(
+        insert_levels(
             view.head.price_exponent,
             view.head.quantity_exponent,
             view.head.bid_count.get(),
@@ -100,7 +100,7 @@ fn insert_items(tlv: &Tlv<'_>, entry: &Entry, object: &mut Map<String, Json>) {
 }
 
 /// Levels of a book as `[["price","quantity"],…]`, best first.
-fn insert_levels<T: TailedTlv + Tailed<Item = BookLevel>>(
+fn insert_levels(
     price_exponent: i8,
     quantity_exponent: i8,
     bid_count: u16,
