@@ -3,6 +3,7 @@
 pub mod cell;
 pub mod context;
 pub mod digest;
+pub mod faults;
 pub mod ledger;
 pub mod outbox;
 pub mod replay;
@@ -12,8 +13,11 @@ pub mod timers;
 pub use cell::ActorCell;
 pub use context::Context;
 pub use digest::Digest;
+pub use faults::Faults;
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
 pub use outbox::Outbox;
+pub use replay::{Divergence, Expected, Input, Replay};
+pub use sim::{NodeSpec, Simulator};
 pub use timers::{TimerId, Timers};
 
 use mesh_codec::Message;
@@ -29,4 +33,18 @@ pub trait Actor {
 
     /// A digest of all state that can influence what comes out: equal digests, equal futures.
     fn state_digest(&self) -> u64;
+}
+
+impl<A: Actor + ?Sized> Actor for Box<A> {
+    fn on_message(&mut self, message: &Message<'_>, context: &mut Context<'_>) {
+        (**self).on_message(message, context);
+    }
+
+    fn on_timer(&mut self, timer: TimerId, context: &mut Context<'_>) {
+        (**self).on_timer(timer, context);
+    }
+
+    fn state_digest(&self) -> u64 {
+        (**self).state_digest()
+    }
 }
