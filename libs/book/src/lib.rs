@@ -1,1 +1,15 @@
 #![doc = include_str!("../README.md")]
+
+pub mod binance;
+pub mod book;
+pub mod health;
+pub mod level;
+pub mod mirror;
+pub mod view;
+
+pub use binance::{BinanceBook, BinanceRule, Diff, Snapshot, Step};
+pub use book::Book;
+pub use health::Reason;
+pub use level::{Exponents, Level, LevelError};
+pub use mirror::{MirrorBook, MirrorError};
+pub use view::{Publication, PublicationHead, TopView};
