@@ -6,6 +6,7 @@ pub mod frames;
 pub mod header;
 pub mod json;
 pub mod message;
+pub mod packet;
 pub mod protocol_doc;
 pub mod registry;
 

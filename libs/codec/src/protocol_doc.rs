@@ -2,7 +2,6 @@
 
 use core::fmt::Write;
 
-use mesh_types::Domain;
 use mesh_types::wire::{FieldSpec, WireEnum};
 
 use crate::header::{HEADER_BYTES, MAX_PAYLOAD_BYTES};
@@ -11,7 +10,8 @@ use crate::registry::{Entry, REGISTRY, RESERVED, SizeRule};
 const INTRODUCTION: &str = "\
 # The protocol
 
-Generated from `libs/codec/src/registry.rs` by `cargo run -p mesh -- protocol`; a test fails when it is stale.
+Generated from `libs/codec/src/registry.rs` by `UPDATE_SNAPSHOTS=1 cargo test -p mesh-codec`; a test fails when it is
+stale.
 
 All numbers are little-endian. A message is a header and a payload of TLVs.
 
@@ -40,6 +40,16 @@ Field types: `decimal` is an i64 mantissa and an i8 exponent (9 bytes); `instrum
 20 bytes of symbol or address); `message_id` is domain u8, zero u8, source u16, sequence u64, timestamp_ns u64;
 `client_order_id` is 16 bytes; `text` is UTF-8 padded with zeros; an enum is one byte, its codes stand at the end.
 ";
+
+macro_rules! enums {
+    ($($ty:ident)+) => { &[$((mesh_types::$ty::KIND, mesh_types::$ty::NAMES),)+] };
+}
+
+/// Every enum that bodies have: its name, its codes with their names.
+pub const ENUMS: &[(&str, &[(u8, &str)])] = enums! {
+    Domain Side BookHealth Mode Role InstrumentStatus VenueState SignalAction Confidence OrderType TimeInForce OrderState
+    RejectReason CancelReason KillLevel LogoutReason Venue InstrumentKind
+};
 
 /// The whole document.
 pub fn render() -> String {
@@ -118,14 +128,8 @@ fn fields(out: &mut String, fields: &[FieldSpec]) {
 
 fn enums(out: &mut String) {
     let _ = writeln!(out, "\n## Enums\n\n| enum | codes |\n|---|---|");
-    let mut row = |kind: &str, names: &[(u8, &str)]| {
+    for (kind, names) in ENUMS {
         let codes: Vec<String> = names.iter().map(|(code, name)| format!("{code} {name}")).collect();
         let _ = writeln!(out, "| {kind} | {} |", codes.join(", "));
-    };
-    macro_rules! rows {
-        ($($ty:ident),+) => { $(row(mesh_types::$ty::KIND, mesh_types::$ty::NAMES);)+ };
     }
-    row(Domain::KIND, Domain::NAMES);
-    rows!(Side, BookHealth, Mode, Role, InstrumentStatus, VenueState, SignalAction, Confidence, OrderType);
-    rows!(TimeInForce, OrderState, RejectReason, CancelReason, KillLevel, LogoutReason, Venue, InstrumentKind);
 }
