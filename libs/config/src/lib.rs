@@ -4,4 +4,6 @@ pub mod error;
 pub mod process;
 
 pub use error::ConfigError;
-pub use process::{MeshSection, ProcessConfig, ProcessSection, RelaySockets};
+pub use process::{
+    JournalMode, LowLatency, MeshSection, ProcessConfig, ProcessSection, RelaySockets, RuntimeSection,
+};

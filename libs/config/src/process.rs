@@ -19,6 +19,9 @@ pub struct ProcessConfig {
     pub mesh: MeshSection,
     /// Where the relays listen.
     pub relays: RelaySockets,
+    /// How its loop runs.
+    #[serde(default)]
+    pub runtime: RuntimeSection,
     /// The service's own settings, not read yet.
     #[serde(default)]
     settings: Table,
@@ -96,6 +99,49 @@ impl RelaySockets {
             Domain::System => None,
         }
     }
+}
+
+/// How a process's loop runs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuntimeSection {
+    /// What an actor's journal holds of messages that the relays carried.
+    pub journal: JournalMode,
+    /// Runs whose journals are kept; older ones are deleted at start.
+    pub journal_keep_runs: usize,
+    /// Trades power for latency; off by default.
+    pub low_latency: LowLatency,
+}
+
+impl Default for RuntimeSection {
+    fn default() -> Self {
+        Self { journal: JournalMode::References, journal_keep_runs: 16, low_latency: LowLatency::default() }
+    }
+}
+
+/// What an actor's journal holds of messages that the relays carried. What came on another way it always holds whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JournalMode {
+    /// 16 bytes each; a replay finds the messages in the capture log.
+    References,
+    /// The messages themselves: a replay needs nothing else.
+    Whole,
+    /// No journal; the run can't be replayed.
+    Off,
+}
+
+/// The low-latency profile. It needs a core for each process that has it, and holding `/dev/cpu_dma_latency` needs
+/// permission to write it; what is not to be had is logged, and the process runs on without.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LowLatency {
+    /// Keeps the cores from deep idle states by holding `/dev/cpu_dma_latency` at 0.
+    pub keep_cores_awake: bool,
+    /// The core that the hot loop is pinned to.
+    pub core: Option<usize>,
+    /// How long the hot loop looks for work before it sleeps, in microseconds.
+    pub spin_us: u64,
 }
 
 impl ProcessConfig {
