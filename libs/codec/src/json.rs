@@ -55,7 +55,9 @@ fn tlv_object(tlv: &Tlv<'_>) -> Json {
     };
     object.insert("name".to_owned(), entry.name.into());
     (entry.visit)(tlv.value, &mut |name, value| {
-        object.insert(name.to_owned(), value_json(value));
+        // The name of a hello is its sender's, not the type's.
+        let key = if object.contains_key(name) { format!("{}_{name}", entry.name) } else { name.to_owned() };
+        object.insert(key, value_json(value));
     });
     insert_items(tlv, entry, &mut object);
     Json::Object(object)

@@ -106,6 +106,7 @@ fn class(entry: &Entry) -> String {
         .fields
         .iter()
         .filter(|field| field.offset >= key.offset && field.offset + field.size <= key.offset + key.bytes)
+        .filter(|field| !field.name.starts_with("reserved"))
         .map(|field| field.name)
         .collect();
     format!("state, by {}", names.join(" and "))

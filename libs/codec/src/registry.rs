@@ -70,7 +70,7 @@ impl SizeRule {
 pub struct KeyRule {
     /// Bytes from the start of the value.
     pub offset: usize,
-    /// How many; 0 where there is only one state.
+    /// How many.
     pub bytes: usize,
 }
 
@@ -211,7 +211,6 @@ const fn instrument_of(fields: &[FieldSpec]) -> Option<usize> {
 
 macro_rules! last_value {
     ($body:ty, event) => { None };
-    ($body:ty, state one) => { Some(KeyRule { offset: 0, bytes: 0 }) };
     ($body:ty, state $first:ident) => { last_value!($body, state $first $first) };
     ($body:ty, state $first:ident $last:ident) => {
         Some(key_of(<$body as WireStruct>::FIELDS, stringify!($first), stringify!($last)))
