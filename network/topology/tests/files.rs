@@ -1,0 +1,102 @@
+//! The files that are written from a topology.
+
+use std::path::Path;
+
+use mesh_config::ProcessConfig;
+use mesh_topology::export::{Place, compose, systemd};
+use mesh_topology::render::process_config;
+use mesh_topology::{Layout, Topology, profiles};
+use serde::Deserialize;
+
+const TEXT: &str = r#"
+[mesh]
+profile = "mine"
+mode = "paper"
+[[process]]
+name = "relay-market"
+kind = "relay"
+binary = "relay-market"
+source = 1
+[[process]]
+name = "adapter"
+kind = "adapter"
+binary = "adapter-binance"
+source = 2
+needs = ["relay-market"]
+restart = { policy = "on-failure" }
+limits = { rss_kill_bytes = 1000000000, nofile = 4096 }
+[process.settings]
+symbols = ["BTCUSDT"]
+rest = { url = "http://127.0.0.1:1" }
+"#;
+
+fn topology() -> Topology {
+    Topology::parse("mine.toml", TEXT).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Settings {
+    symbols: Vec<String>,
+    rest: Rest,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Rest {
+    url: String,
+}
+
+#[test]
+fn a_process_reads_what_is_written_for_it() {
+    let topology = topology();
+    let process = topology.process("adapter").expect("it is there");
+    let usual = Layout::new("/home/me/.mesh", "/home/me/.mesh/run");
+    let text = process_config(&topology, process, (1 << 53) - 1, &usual).expect("TOML");
+    let (config, settings) = ProcessConfig::parse::<Settings>("f", &text, []).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    assert_eq!((config.process.name.as_str(), config.process.source.get()), ("adapter", 2));
+    assert_eq!((config.mesh.id, config.mesh.profile.as_str()), ((1 << 53) - 1, "mine"));
+    assert_eq!(config.relays.signal, usual.run().join("signal.sock"));
+    assert_eq!(
+        (config.mesh.run_dir(), config.mesh.journal_dir("adapter")),
+        (usual.run().to_owned(), usual.journal("adapter"))
+    );
+    assert_eq!((settings.symbols, settings.rest.url), (vec!["BTCUSDT".to_owned()], "http://127.0.0.1:1".to_owned()));
+    let short = Layout::new("/home/me/.mesh", "/tmp/alphamesh-1-ab");
+    let text = process_config(&topology, process, 7, &short).expect("TOML");
+    let (config, _) = ProcessConfig::parse::<Settings>("f", &text, []).expect("good");
+    assert_eq!(config.mesh.run_dir(), short.run());
+}
+
+#[test]
+fn every_process_of_the_profiles_has_a_configuration_that_can_be_read() {
+    #[derive(Deserialize)]
+    struct Any {}
+    let layout = Layout::new("/h", "/h/run");
+    for profile in profiles::PROFILES {
+        let topology = Topology::parse(profile.name, profile.text).expect("good");
+        for process in &topology.processes {
+            let text = process_config(&topology, process, 1, &layout).expect("TOML");
+            ProcessConfig::parse::<Any>(&process.name, &text, []).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+}
+
+fn export(write: fn(&Topology, &Place<'_>) -> Vec<(String, String)>) -> String {
+    let layout = Layout::new("/srv/100% mesh", "/tmp/alphamesh-1-ab");
+    let place = Place {
+        layout: &layout,
+        binaries: Path::new("/opt/mesh/bin"),
+        out: Path::new("/etc/mesh"),
+        user: (1000, 1001),
+    };
+    write(&topology(), &place).into_iter().map(|(name, text)| format!("=== {name}\n{text}")).collect()
+}
+
+#[test]
+fn systemd_units() {
+    insta::assert_snapshot!(export(systemd));
+}
+
+#[test]
+fn compose_file() {
+    insta::assert_snapshot!(export(compose));
+}
