@@ -1,1 +1,20 @@
 #![doc = include_str!("../README.md")]
+#![no_std]
+#![cfg_attr(target_arch = "nvptx64", feature(core_float_math))]
+
+// On a host only the square root comes from std (an instruction there); see `math::sqrt`.
+#[cfg(not(target_arch = "nvptx64"))]
+extern crate std;
+
+pub mod bar;
+pub mod decision;
+pub mod digest;
+pub mod indicators;
+pub mod math;
+pub mod params;
+pub mod strategy;
+
+pub use bar::Bar;
+pub use decision::{Action, Decision, Gate, Side, Tier};
+pub use digest::Digest;
+pub use params::{ParamError, ParamKind, ParamSpec};
