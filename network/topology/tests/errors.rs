@@ -1,5 +1,7 @@
 //! Every error of a topology has its line and column, and says what to do.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 use mesh_topology::{Topology, profiles};
 
 const GOOD: &str = r#"[mesh]

@@ -1,5 +1,7 @@
 //! The files that are written from a topology.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 use std::path::Path;
 
 use mesh_config::ProcessConfig;
