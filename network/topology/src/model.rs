@@ -38,6 +38,8 @@ pub struct ProcessSpec {
     pub restart: Restart,
     /// What it may use.
     pub limits: Limits,
+    /// How its loop runs: journal, latency profile; passed on once checked.
+    pub runtime: Table,
     /// Its own settings, passed on as they are.
     pub settings: Table,
 }

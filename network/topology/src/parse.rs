@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::num::NonZeroU16;
 
-use mesh_config::ConfigError;
+use mesh_config::{ConfigError, RuntimeSection};
 use mesh_types::Mode;
 use serde::Deserialize;
 use toml::{Spanned, Table};
@@ -41,6 +41,8 @@ struct RawProcess {
     restart: Option<Spanned<Restart>>,
     #[serde(default)]
     limits: Option<Spanned<Limits>>,
+    #[serde(default)]
+    runtime: Option<Spanned<Table>>,
     #[serde(default)]
     settings: Table,
 }
@@ -91,6 +93,7 @@ impl RawProcess {
             needs: self.needs.into_iter().map(Spanned::into_inner).collect(),
             restart: self.restart.map(Spanned::into_inner).unwrap_or_default(),
             limits: self.limits.map(Spanned::into_inner).unwrap_or_default(),
+            runtime: self.runtime.map(Spanned::into_inner).unwrap_or_default(),
             settings: self.settings,
         })
     }
@@ -188,6 +191,11 @@ impl Check<'_> {
             if policy != Policy::Never && (give_up_after == 0 || window_ms == 0) {
                 self.fail(restart.span(), "expected give_up_after and window_ms of at least 1");
             }
+        }
+        if let Some(runtime) = &process.runtime
+            && let Err(error) = RuntimeSection::deserialize(runtime.get_ref().clone())
+        {
+            self.fail(runtime.span(), error.message().trim());
         }
         if let Some(limits) = &process.limits {
             let Limits { rss_warn_bytes, rss_kill_bytes, stop_timeout_ms, .. } = *limits.get_ref();

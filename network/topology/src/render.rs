@@ -16,6 +16,7 @@ struct File<'a> {
     process: ProcessPart<'a>,
     mesh: MeshPart<'a>,
     relays: RelaysPart<'a>,
+    runtime: &'a Table,
     settings: &'a Table,
 }
 
@@ -65,6 +66,7 @@ pub fn process_config(
             run_dir: (!usual).then_some(layout.run()),
         },
         relays: RelaysPart { market, signal, execution },
+        runtime: &process.runtime,
         settings: &process.settings,
     };
     toml::to_string(&file).map(|text| format!("{HEAD}{text}"))

@@ -56,6 +56,7 @@ fn each_error_has_its_place() {
         ("source = 1", "source = 1\nrestart = { policy = \"sometimes\" }"),
         ("source = 1", "source = 1\nlimits = { rss_warn_bytes = 9, rss_kill_bytes = 5 }"),
         ("source = 1", "source = 1\nlimits = { stop_timeout_ms = 0 }"),
+        ("source = 1", "source = 1\nruntime = { journal = \"wole\" }"),
         ("[mesh]", "[mesh"),
         ("profile = \"mine\"\n", ""),
     ];

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use mesh_config::ProcessConfig;
+use mesh_config::{JournalMode, ProcessConfig};
 use mesh_topology::export::{Place, compose, systemd};
 use mesh_topology::render::process_config;
 use mesh_topology::{Layout, Topology, profiles};
@@ -27,6 +27,7 @@ source = 2
 needs = ["relay-market"]
 restart = { policy = "on-failure" }
 limits = { rss_kill_bytes = 1000000000, nofile = 4096 }
+runtime = { journal = "whole" }
 [process.settings]
 symbols = ["BTCUSDT"]
 rest = { url = "http://127.0.0.1:1" }
@@ -56,6 +57,7 @@ fn a_process_reads_what_is_written_for_it() {
     let (config, settings) = ProcessConfig::parse::<Settings>("f", &text, []).unwrap_or_else(|e| panic!("{e}\n{text}"));
     assert_eq!((config.process.name.as_str(), config.process.source.get()), ("adapter", 2));
     assert_eq!((config.mesh.id, config.mesh.profile.as_str()), ((1 << 53) - 1, "mine"));
+    assert_eq!(config.runtime.journal, JournalMode::Whole);
     assert_eq!(config.relays.signal, usual.run().join("signal.sock"));
     assert_eq!(
         (config.mesh.run_dir(), config.mesh.journal_dir("adapter")),
