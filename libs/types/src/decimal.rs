@@ -422,9 +422,16 @@ impl Eq for Decimal64 {}
 
 impl Hash for Decimal64 {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let value = self.normalized();
-        value.mantissa.hash(state);
-        value.exponent.hash(state);
+        // Like `normalized`, but without its bound on the exponent: equality has none either.
+        let (mut mantissa, mut exponent) = (self.mantissa, i16::from(self.exponent));
+        while mantissa != 0 && mantissa % 10 == 0 {
+            mantissa /= 10;
+            exponent += 1;
+        }
+        mantissa.hash(state);
+        if mantissa != 0 {
+            exponent.hash(state);
+        }
     }
 }
 
@@ -588,6 +595,20 @@ mod tests {
             }
             prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
             prop_assert_eq!(a == a.normalized(), true);
+        }
+
+        #[test]
+        fn equal_numbers_hash_alike(mantissa in -1000i64..1000, exponent in any::<i8>(), zeros in 0u32..16) {
+            let a = Decimal64::new(mantissa, exponent);
+            let Some(finer) = i8::try_from(zeros).ok().and_then(|zeros| exponent.checked_sub(zeros)) else { return Ok(()) };
+            let b = Decimal64::new(mantissa * 10i64.pow(zeros), finer);
+            let digest = |value: Decimal64| {
+                let mut hasher = std::hash::DefaultHasher::new();
+                value.hash(&mut hasher);
+                hasher.finish()
+            };
+            prop_assert_eq!(a, b);
+            prop_assert_eq!(digest(a), digest(b));
         }
 
         #[test]

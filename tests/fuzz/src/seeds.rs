@@ -1,0 +1,63 @@
+//! Writes small corpora to start from: `seeds FOLDER` fills FOLDER/TARGET for each target.
+
+// The instrumentation calls libFuzzer's runtime.
+extern crate libfuzzer_sys as _;
+
+use std::path::Path;
+
+use mesh_codec::{REGISTRY, SizeRule};
+use mesh_fuzz::message;
+
+/// A TLV of each type, zeroed: without items.
+fn values() -> impl Iterator<Item = (u8, Vec<u8>)> {
+    REGISTRY.iter().map(|entry| {
+        let bytes = match entry.size {
+            SizeRule::Fixed { bytes } => bytes,
+            SizeRule::Tailed { head_bytes, .. } => head_bytes,
+        };
+        let length = u16::try_from(bytes).expect("a short value").to_le_bytes();
+        let tlv = [&[entry.number, 0, length[0], length[1]][..], &vec![0; bytes]].concat();
+        (entry.domain as u8, tlv)
+    })
+}
+
+/// What scripts of the target `frames` are made of: a message of `payload`, then garbage.
+fn script(payload: &[u8], garbage: &[u8]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u8::try_from(bytes.len()).expect("a short piece");
+    [&[7, 1, length(payload)][..], payload, &[0, length(garbage)], garbage, &[1, 0]].concat()
+}
+
+fn corpora() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    vec![
+        ("header", values().map(|(domain, tlv)| message(domain, &tlv)).collect()),
+        ("tlvs", values().map(|(domain, tlv)| [&[domain][..], &tlv].concat()).collect()),
+        (
+            "frames",
+            vec![script(b"", b"MESH"), script(b"\x55\0\0\0", b"MES"), script(b"MESH\x01\x01", b"MESH\x01\x01\0\0")],
+        ),
+        ("decimal", texts(&["0", "1.50", "-0.00100000", "61837.63000000", "9223372036854775807", "1e-3", "-.5E+2"])),
+        (
+            "instrument",
+            texts(&[
+                "binance:spot:BTCUSDT",
+                "kraken:spot:BTC/USD",
+                "okx:option:BTC-USD-241227-100000-C",
+                "polygon:pool:0x45dda9cb7c25131df268515131f647d726f50608",
+                "chain-4242:token:0x45dda9cb7c25131df268515131f647d726f50608",
+            ]),
+        ),
+    ]
+}
+
+fn main() -> std::io::Result<()> {
+    let folder = std::env::args().nth(1).expect("usage: seeds FOLDER");
+    for (target, inputs) in corpora() {
+        let folder = Path::new(&folder).join(target);
+        std::fs::create_dir_all(&folder)?;
+        for (index, input) in inputs.iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{index}")), input)?;
+        }
+    }
+    Ok(())
+}
