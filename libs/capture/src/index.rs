@@ -91,7 +91,8 @@ mod tests {
 
     fn index() -> Index {
         let mut index = Index::default();
-        for (receive_ns, offset) in [(10, 64), (10, 100), (20, 64 + INDEX_STEP_BYTES), (30, 64 + 2 * INDEX_STEP_BYTES)] {
+        for (receive_ns, offset) in [(10, 64), (10, 100), (20, 64 + INDEX_STEP_BYTES), (30, 64 + 2 * INDEX_STEP_BYTES)]
+        {
             index.note(receive_ns, offset);
         }
         index

@@ -4,6 +4,8 @@ pub mod capture;
 pub mod error;
 mod files;
 pub mod index;
+pub mod journal;
+pub mod lookup;
 pub mod manifest;
 pub mod recover;
 pub mod retention;
@@ -15,6 +17,7 @@ pub mod writer;
 
 pub use capture::{Capture, Reader, Run, Segment, TimeRange};
 pub use error::CaptureError;
+pub use lookup::Lookup;
 pub use manifest::{Manifest, RunInfo, RunStatus, SegmentEntry};
 pub use recover::recover;
 pub use retention::prune_captures;

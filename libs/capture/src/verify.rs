@@ -90,7 +90,8 @@ fn verify_run(run: &Run) -> Result<RunReport, CaptureError> {
     let listed = run.manifest.iter().flat_map(|manifest| &manifest.segments);
     segments.extend(listed.filter(|sealed| !run.dir.join(&sealed.file).is_file()).map(missing));
     segments.sort_by(|a, b| a.file.cmp(&b.file));
-    let good = |s: &SegmentReport| matches!(s.state, SegmentState::Sealed | SegmentState::Open | SegmentState::Unsealed);
+    let good =
+        |s: &SegmentReport| matches!(s.state, SegmentState::Sealed | SegmentState::Open | SegmentState::Unsealed);
     Ok(RunReport {
         run: run.dir.display().to_string(),
         status: status_of(run),

@@ -43,7 +43,9 @@ pub struct BufferFull;
 
 impl core::fmt::Display for BufferFull {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("the capture's buffer is full: the disk takes no more; free space, recording then goes on by itself")
+        f.write_str(
+            "the capture's buffer is full: the disk takes no more; free space, recording then goes on by itself",
+        )
     }
 }
 
@@ -88,7 +90,10 @@ pub struct CaptureWriter {
 
 impl core::fmt::Debug for CaptureWriter {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("CaptureWriter").field("dir", &self.dir).field("waiting", &self.buffer.len()).finish_non_exhaustive()
+        f.debug_struct("CaptureWriter")
+            .field("dir", &self.dir)
+            .field("waiting", &self.buffer.len())
+            .finish_non_exhaustive()
     }
 }
 

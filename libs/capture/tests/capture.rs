@@ -1,5 +1,7 @@
 //! A capture is read as it was written, whatever happened to it in between.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
 mod support;
 
 use std::fs;
@@ -105,8 +107,8 @@ fn with_any_byte_flipped_every_other_record_is_read() {
         let mut bytes = whole.clone();
         bytes[place] ^= 0x40;
         fs::write(&last, &bytes).expect("flipped");
-        let lost = (place >= SEGMENT_HEADER_BYTES)
-            .then(|| 24 + ends.iter().filter(|end| **end <= place).count() as u64);
+        let lost =
+            (place >= SEGMENT_HEADER_BYTES).then(|| 24 + ends.iter().filter(|end| **end <= place).count() as u64);
         let (found, damage) = read(&run, TimeRange::ALL).expect("read");
         assert_eq!(found, (0..30).filter(|n| Some(*n) != lost).collect::<Vec<_>>(), "flipped at {place}");
         assert_eq!(damage.len(), 1, "flipped at {place}: {damage:?}");
@@ -172,8 +174,7 @@ fn a_run_without_its_manifest_is_read_and_gets_one() {
 #[test]
 fn a_run_is_never_written_twice_and_a_living_one_is_left_alone() {
     let root = tempfile::tempdir().expect("a directory");
-    let mut writer =
-        CaptureWriter::create(root.path(), run_info("test"), WriterLimits::default()).expect("created");
+    let mut writer = CaptureWriter::create(root.path(), run_info("test"), WriterLimits::default()).expect("created");
     assert!(CaptureWriter::create(root.path(), run_info("test"), WriterLimits::default()).is_err());
     writer.append(received_ns(0), &frame(0)).expect("room");
     writer.flush(0).expect("written");
@@ -262,8 +263,7 @@ fn a_record_is_only_one_where_it_was_written() {
 #[test]
 fn a_clock_that_steps_back_leaves_the_log_in_order() {
     let root = tempfile::tempdir().expect("a directory");
-    let mut writer =
-        CaptureWriter::create(root.path(), run_info("test"), WriterLimits::default()).expect("created");
+    let mut writer = CaptureWriter::create(root.path(), run_info("test"), WriterLimits::default()).expect("created");
     for (n, receive_ns) in [(0, 100), (1, 50), (2, 120)] {
         writer.append(receive_ns, &frame(n)).expect("room");
     }

@@ -1,5 +1,7 @@
 //! Messages and captures for tests.
 
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test takes what it needs")]
+
 use std::path::{Path, PathBuf};
 
 use mesh_capture::{Capture, CaptureError, CaptureWriter, Item, RunInfo, TimeRange, WriterLimits};
@@ -73,8 +75,11 @@ fn fill(root: &Path, count: u64, rotate_after: u64) -> CaptureWriter {
     writer
 }
 
-/// What a capture holds: sequence numbers less one of whole records, and places passed over.
-pub fn read(path: &Path, range: TimeRange) -> Result<(Vec<u64>, Vec<(u64, &'static str)>), CaptureError> {
+/// Sequence numbers less one of whole records, and places passed over.
+pub type Found = (Vec<u64>, Vec<(u64, &'static str)>);
+
+/// What a capture holds.
+pub fn read(path: &Path, range: TimeRange) -> Result<Found, CaptureError> {
     let mut reader = Capture::open(path)?.reader(range);
     let (mut whole, mut damage) = (Vec::new(), Vec::new());
     while let Some(item) = reader.next_item()? {
