@@ -1,0 +1,421 @@
+//! A pull reader of JSON for the messages of venues: one pass over the bytes, no tree, no allocation.
+//!
+//! The caller walks objects and arrays with closures and takes the values that it knows by their type; everything else is
+//! [`skip`](Scanner::skip)ped. Numbers that are money are read as [`Decimal64`] straight from the text, in quotes or not.
+//! Nothing panics, nothing is read past the end, and nesting is bounded.
+//!
+//! It reads what venues send, and says so where they send something else; it is no validator: text is checked to be UTF-8
+//! only where it is taken, and text with escapes is refused (no venue escapes a symbol, an asset or a number) unless it is
+//! taken as raw bytes.
+
+use core::fmt;
+
+use mesh_types::{Decimal64, DecimalError};
+
+/// Deepest nesting that is read.
+const MAX_DEPTH: usize = 32;
+
+/// What was expected, and where something else was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// What was expected there.
+    pub expected: &'static str,
+    /// Byte offset in the message.
+    pub offset: usize,
+    /// The byte that was there; `None` at the end of the message.
+    pub found: Option<u8>,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {} at byte {}, found ", self.expected, self.offset)?;
+        match self.found {
+            Some(byte) => write!(f, "'{}'", char::from(byte).escape_default()),
+            None => f.write_str("the end of the message: it was cut"),
+        }
+    }
+}
+
+impl core::error::Error for JsonError {}
+
+type Result<T> = core::result::Result<T, JsonError>;
+
+/// A position in the bytes of one message.
+#[derive(Clone, Copy, Debug)]
+pub struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// At the start of a message.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, depth: 0 }
+    }
+
+    /// Byte offset in the message.
+    pub const fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// An error at this place.
+    pub fn error(&self, expected: &'static str) -> JsonError {
+        JsonError { expected, offset: self.at, found: self.bytes.get(self.at).copied() }
+    }
+
+    /// The next byte that is no white space; 0 at the end.
+    #[inline(always)]
+    pub fn peek(&mut self) -> u8 {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                Some(byte) => return *byte,
+                None => return 0,
+            }
+        }
+    }
+
+    /// Steps over `byte` if it is next.
+    #[inline(always)]
+    pub fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == byte;
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Steps over `byte`.
+    ///
+    /// # Errors
+    /// When something else is next.
+    #[inline(always)]
+    pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<()> {
+        if self.take(byte) { Ok(()) } else { Err(self.error(expected)) }
+    }
+
+    /// Only white space may be left.
+    ///
+    /// # Errors
+    /// When something else is.
+    pub fn end(&mut self) -> Result<()> {
+        self.peek();
+        if self.at == self.bytes.len() { Ok(()) } else { Err(self.error("the end of the message")) }
+    }
+
+    /// Reads an object: `field` is called with each key, in the message's order, and must read or skip its value.
+    ///
+    /// # Errors
+    /// When it is no object, or `field` fails.
+    #[inline(always)]
+    pub fn object(&mut self, mut field: impl FnMut(&mut Self, &'a [u8]) -> Result<()>) -> Result<()> {
+        self.expect(b'{', "an object")?;
+        self.enter()?;
+        if !self.take(b'}') {
+            loop {
+                let key = self.raw_text()?;
+                self.expect(b':', "':' after a key")?;
+                field(self, key)?;
+                if !self.take(b',') {
+                    break;
+                }
+            }
+            self.expect(b'}', "',' or '}' after a field")?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Reads an array: `item` is called before each item and must read or skip it.
+    ///
+    /// # Errors
+    /// When it is no array, or `item` fails.
+    #[inline(always)]
+    pub fn array(&mut self, mut item: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.expect(b'[', "an array")?;
+        self.enter()?;
+        if !self.take(b']') {
+            loop {
+                item(self)?;
+                if !self.take(b',') {
+                    break;
+                }
+            }
+            self.expect(b']', "',' or ']' after an item")?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { Err(self.error("at most 32 levels of nesting")) } else { Ok(()) }
+    }
+
+    /// The bytes between quotes as they are, escapes not resolved.
+    ///
+    /// # Errors
+    /// When no text is next, or it does not end.
+    #[inline(always)]
+    pub fn raw_text(&mut self) -> Result<&'a [u8]> {
+        self.expect(b'"', "a text in quotes")?;
+        let start = self.at;
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => self.at += 2,
+                Some(_) => self.at += 1,
+                None => return Err(self.error("a closing quote")),
+            }
+        }
+        let text = self.bytes.get(start..self.at).unwrap_or_default();
+        self.at += 1;
+        Ok(text)
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// When no text is next, or it holds escapes, or is no UTF-8.
+    #[inline(always)]
+    pub fn text(&mut self) -> Result<&'a str> {
+        let start = *self;
+        let raw = self.raw_text()?;
+        match core::str::from_utf8(raw) {
+            Ok(text) if !raw.contains(&b'\\') => Ok(text),
+            _ => Err(start.error("a text in UTF-8 without escapes")),
+        }
+    }
+
+    /// A whole number without sign, in quotes or not.
+    ///
+    /// # Errors
+    /// When no such number is next, or it needs more than 64 bits.
+    #[inline(always)]
+    pub fn unsigned(&mut self) -> Result<u64> {
+        let quoted = self.take(b'"');
+        let start = self.at;
+        let mut value = 0u64;
+        while let Some(digit) = self.bytes.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|d| *d < 10) {
+            let next = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit)));
+            value = next.ok_or_else(|| self.error("a whole number of at most 64 bits"))?;
+            self.at += 1;
+        }
+        let ends = !matches!(self.bytes.get(self.at), Some(b'.' | b'e' | b'E'));
+        if self.at == start || !ends || quoted && !self.close_quote() {
+            return Err(self.error("a whole number"));
+        }
+        Ok(value)
+    }
+
+    /// A whole number with or without sign.
+    ///
+    /// # Errors
+    /// When no such number is next, or it needs more than 63 bits.
+    pub fn signed(&mut self) -> Result<i64> {
+        self.peek();
+        let start = *self;
+        let negative = self.take(b'-');
+        let value = i64::try_from(self.unsigned()?).map_err(|_| start.error("a whole number of at most 63 bits"))?;
+        Ok(if negative { -value } else { value })
+    }
+
+    fn close_quote(&mut self) -> bool {
+        let closed = self.bytes.get(self.at) == Some(&b'"');
+        self.at += usize::from(closed);
+        closed
+    }
+
+    /// A decimal, in quotes or not, with every digit that is printed.
+    ///
+    /// # Errors
+    /// When no decimal is next, or it does not fit 63 bits.
+    #[inline(always)]
+    pub fn decimal(&mut self) -> Result<Decimal64> {
+        let quoted = self.take(b'"');
+        let start = self.at;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let negative = rest.first() == Some(&b'-');
+        let mut mantissa = 0u64;
+        let mut digits = 0usize;
+        let mut point = None;
+        let mut index = usize::from(negative);
+        while let Some(&byte) = rest.get(index) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit < 10 {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+                digits += 1;
+            } else if byte == b'.' && point.is_none() {
+                point = Some(digits);
+            } else {
+                break;
+            }
+            index += 1;
+        }
+        // 18 digits fit 63 bits; what has more, or an exponent, takes the careful way.
+        let plain = matches!(rest.get(index), Some(b'"' | b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') | None);
+        let value = if plain && (1..=18).contains(&digits) {
+            self.at = start + index;
+            let exponent = point.map_or(0, |point| -((digits - point) as i8));
+            Decimal64::new(if negative { -(mantissa as i64) } else { mantissa as i64 }, exponent)
+        } else {
+            self.careful_decimal()?
+        };
+        if quoted && !self.close_quote() {
+            return Err(self.error("a closing quote after a decimal"));
+        }
+        Ok(value)
+    }
+
+    #[cold]
+    fn careful_decimal(&mut self) -> Result<Decimal64> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
+        let text = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
+        let value = Decimal64::parse_bytes(text).map_err(|error| match error {
+            DecimalError::Overflow => self.error("a decimal of at most 18 digits"),
+            _ => self.error("a decimal number"),
+        })?;
+        self.at += text.len();
+        Ok(value)
+    }
+
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// When neither is next.
+    pub fn boolean(&mut self) -> Result<bool> {
+        for (word, value) in [("true", true), ("false", false)] {
+            if self.take_word(word) {
+                return Ok(value);
+            }
+        }
+        Err(self.error("true or false"))
+    }
+
+    /// Steps over `null` if it is next.
+    pub fn take_null(&mut self) -> bool {
+        self.take_word("null")
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        self.peek();
+        let found = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes()));
+        self.at += if found { word.len() } else { 0 };
+        found
+    }
+
+    /// Steps over any value, and gives its bytes.
+    ///
+    /// # Errors
+    /// When no value is next, or it does not end.
+    pub fn skip(&mut self) -> Result<&'a [u8]> {
+        let first = self.peek();
+        let start = self.at;
+        match first {
+            b'"' => {
+                self.raw_text()?;
+            }
+            b'{' => self.object(|scanner, _| scanner.skip().map(drop))?,
+            b'[' => self.array(|scanner| scanner.skip().map(drop))?,
+            b't' | b'f' => {
+                self.boolean()?;
+            }
+            b'n' if self.take_null() => {}
+            b'-' | b'0'..=b'9' => {
+                let rest = self.bytes.get(start..).unwrap_or_default();
+                let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
+                self.at = start + len.unwrap_or(rest.len());
+            }
+            _ => return Err(self.error("a value")),
+        }
+        Ok(self.bytes.get(start..self.at).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_are_read_where_they_lie() {
+        let mut scanner = Scanner::new(br#" { "a" : "1.50" , "b":[1,-2,true,null,{"c":[]}], "s":"x\"y" } "#);
+        let mut seen = vec![];
+        scanner
+            .object(|s, key| {
+                seen.push(key.to_vec());
+                if key == b"a" {
+                    let value = s.decimal()?;
+                    assert_eq!((value.mantissa, value.exponent), (150, -2));
+                    return Ok(());
+                }
+                s.skip().map(drop)
+            })
+            .expect("an object");
+        assert_eq!(scanner.end(), Ok(()));
+        assert_eq!(seen, [b"a".to_vec(), b"b".to_vec(), b"s".to_vec()]);
+    }
+
+    #[test]
+    fn errors_say_what_where_and_what_instead() {
+        let cut = Scanner::new(br#"{"a":1"#).object(|s, _| s.unsigned().map(drop)).expect_err("cut");
+        assert_eq!(
+            cut.to_string(),
+            "expected ',' or '}' after a field at byte 6, found the end of the message: it was cut"
+        );
+        let wrong = Scanner::new(b"[x]").array(|s| s.unsigned().map(drop)).expect_err("no number");
+        assert_eq!(wrong.to_string(), "expected a whole number at byte 1, found 'x'");
+        assert!(Scanner::new(b"1.5").unsigned().is_err());
+        assert!(Scanner::new(b"18446744073709551616").unsigned().is_err());
+        assert!(Scanner::new(br#""1.5"#).decimal().is_err());
+        assert!(Scanner::new(br#""""#).decimal().is_err());
+        assert!(Scanner::new(br#""a\u0041""#).text().is_err());
+        assert!(Scanner::new("[".repeat(40).as_bytes()).skip().is_err(), "nesting is bounded");
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_are_those_of_the_slow_way(text in "-?[0-9]{0,22}(\\.[0-9]{0,12})?([eE][-+]?[0-9]{1,2})?", quoted in any::<bool>()) {
+            let json = if quoted { format!("\"{text}\"") } else { format!("{text},") };
+            let slow = Decimal64::parse_bytes(text.as_bytes());
+            let fast = Scanner::new(json.as_bytes()).decimal();
+            match (slow, fast) {
+                (Ok(slow), Ok(fast)) => prop_assert_eq!((slow.mantissa, slow.exponent), (fast.mantissa, fast.exponent)),
+                (slow, fast) => prop_assert_eq!(slow.is_ok(), fast.is_ok(), "{:?} {:?}", slow, fast),
+            }
+        }
+
+        #[test]
+        fn what_serde_reads_is_skipped_whole(depth in 0usize..5, seed in any::<u64>()) {
+            fn value(depth: usize, seed: u64) -> serde_json::Value {
+                let next = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                match seed % if depth == 0 { 4 } else { 6 } {
+                    0 => seed.is_multiple_of(2).into(),
+                    1 => i64::from_le_bytes(seed.to_le_bytes()).into(),
+                    2 => format!("a\"\\\u{1f980}{seed}").into(),
+                    3 => serde_json::Value::Null,
+                    4 => (0..seed % 4).map(|i| value(depth - 1, next ^ i)).collect::<Vec<_>>().into(),
+                    _ => (0..seed % 4).map(|i| (i.to_string(), value(depth - 1, next ^ i))).collect::<serde_json::Map<_, _>>().into(),
+                }
+            }
+            let text = value(depth, seed).to_string();
+            let mut scanner = Scanner::new(text.as_bytes());
+            prop_assert_eq!(scanner.skip(), Ok(text.as_bytes()));
+            prop_assert_eq!(scanner.end(), Ok(()));
+            for cut in 0..text.len() {
+                let mut scanner = Scanner::new(text.as_bytes().get(..cut).unwrap_or_default());
+                let whole = scanner.skip().and_then(|_| scanner.end());
+                prop_assert!(whole.is_err() || text.as_bytes().first().is_some_and(|b| b.is_ascii_digit() || *b == b'-'));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let scanner = || Scanner::new(&bytes);
+            let _ = (scanner().skip(), scanner().decimal(), scanner().unsigned(), scanner().signed(), scanner().text());
+            let _ = scanner().object(|s, _| s.skip().map(drop));
+            let _ = scanner().array(|s| s.text().map(drop));
+        }
+    }
+}
