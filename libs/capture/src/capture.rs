@@ -9,7 +9,7 @@ use crate::error::CaptureError;
 use crate::index::Index;
 use crate::manifest::{MANIFEST_FILE, Manifest, SegmentEntry};
 use crate::segment::{Item, SegmentId};
-use crate::segment_file::{Located, SegmentFile};
+use crate::segment_reader::{Located, SegmentReader};
 
 /// From, and until before, ns since the Unix epoch, by receive time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ pub struct Reader {
     segments: Vec<Segment>,
     /// The segment after the current one.
     next: usize,
-    current: Option<SegmentFile>,
+    current: Option<SegmentReader<File>>,
     range: TimeRange,
     follow: bool,
 }
@@ -201,7 +201,8 @@ impl Reader {
                 Ok(None) => self.current = None,
                 Err(error) => {
                     self.current = None;
-                    return Err(error);
+                    let path = self.segment().map_or(self.path.as_path(), |segment| &segment.path);
+                    return Err(CaptureError::io("read", path)(error));
                 }
             }
         };
@@ -231,11 +232,11 @@ impl Reader {
             if segment.sealed.as_ref().is_some_and(outside) {
                 continue;
             }
-            let mut file = SegmentFile::open(&segment.path, segment.id)?;
+            let mut file = SegmentReader::open(&segment.path, segment.id)?;
             if self.range.from_ns > 0
                 && let Some(offset) = Index::load(&segment.path).and_then(|index| index.seek(self.range.from_ns))
             {
-                file.seek(offset);
+                file.seek(offset).map_err(CaptureError::io("seek in", &segment.path))?;
             }
             self.current = Some(file);
             return Ok(true);

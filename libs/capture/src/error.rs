@@ -41,6 +41,12 @@ pub enum CaptureError {
         /// What is there instead.
         found: &'static str,
     },
+    /// The bytes to be decoded stopped coming.
+    #[error("can't read the input: {0}")]
+    Input(#[source] io::Error),
+    /// Nobody takes what is written.
+    #[error("can't write the output: {0}")]
+    Output(#[source] io::Error),
     /// A time that can't be read.
     #[error("expected a time as 14:03, 14:03:07.5, 2026-11-01T14:03:07Z or ns since the Unix epoch, found {found:?}")]
     Time {

@@ -14,7 +14,7 @@ use crate::files;
 use crate::index::{self, Index};
 use crate::manifest::{MANIFEST_FILE, Manifest, RunInfo, RunStatus, SegmentEntry};
 use crate::segment::{Damage, DamageKind, Item, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
-use crate::segment_file::SegmentFile;
+use crate::segment_reader::SegmentReader;
 use crate::writer::hex;
 
 /// A run that was left open.
@@ -108,8 +108,11 @@ fn made_up_manifest(dir: &Path, segments: &[Segment]) -> Result<Option<Manifest>
 }
 
 pub(crate) fn is_as_sealed(sealed: &SegmentEntry, path: &Path) -> Result<bool, CaptureError> {
-    let bytes = fs::metadata(path).map_err(CaptureError::io("look at", path))?.len();
-    Ok(bytes == sealed.bytes && sha256_of(path)? == sealed.sha256)
+    Ok(size_of_file(path)? == sealed.bytes && sha256_of(path)? == sealed.sha256)
+}
+
+pub(crate) fn size_of_file(path: &Path) -> Result<u64, CaptureError> {
+    fs::metadata(path).map(|metadata| metadata.len()).map_err(CaptureError::io("look at", path))
 }
 
 pub(crate) fn sha256_of(path: &Path) -> Result<String, CaptureError> {
@@ -135,9 +138,10 @@ pub(crate) struct Survey {
 }
 
 /// Reads a segment as far as it goes; `last` says that it grows no more.
-pub(crate) fn survey(file: &mut SegmentFile, last: bool) -> Result<Survey, CaptureError> {
+pub(crate) fn survey(path: &Path, id: Option<SegmentId>, last: bool) -> Result<Survey, CaptureError> {
+    let mut file = SegmentReader::open(path, id)?;
     let mut survey = Survey::default();
-    while let Some(located) = file.advance(last)? {
+    while let Some(located) = file.advance(last).map_err(CaptureError::io("read", path))? {
         match file.item(located) {
             Item::Record(record) => {
                 survey.first_ns = if survey.records == 0 { record.receive_ns } else { survey.first_ns };
@@ -153,8 +157,7 @@ pub(crate) fn survey(file: &mut SegmentFile, last: bool) -> Result<Survey, Captu
 
 /// The entry of a segment that a crash left.
 fn seal(path: &Path, id: Option<SegmentId>) -> Result<SegmentEntry, CaptureError> {
-    let mut file = SegmentFile::open(path, id)?;
-    let survey = survey(&mut file, true)?;
+    let survey = survey(path, id, true)?;
     let index_path = index::path_of(path);
     files::write_atomically(&index_path, &survey.index.to_bytes()).map_err(CaptureError::io("write", &index_path))?;
     let torn = survey.damage.iter().find(|damage| damage.kind == DamageKind::Torn);
@@ -162,7 +165,7 @@ fn seal(path: &Path, id: Option<SegmentId>) -> Result<SegmentEntry, CaptureError
         number: id.map_or(0, |id| id.number),
         file: path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned(),
         records: survey.records,
-        bytes: file.bytes()?,
+        bytes: size_of_file(path)?,
         first_ns: survey.first_ns,
         last_ns: survey.last_ns,
         sha256: sha256_of(path)?,

@@ -224,8 +224,8 @@ pub enum Item<'a> {
 /// What a [`Scanner`] found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A record's head that checks out, at this place of the window, with all of its frame there.
-    Found { start: usize, receive_ns: u64, length: usize },
+    /// A record's head that checks out at the start of the window, with all of its frame behind it.
+    Found { receive_ns: u64, length: usize },
     /// Bytes passed over.
     Damage(Damage),
     /// The window must grow to this many bytes, or be known to be the last.
@@ -276,7 +276,7 @@ impl Scanner {
             let size = RECORD_HEAD_BYTES + length;
             if window.len() >= size {
                 self.offset += size as u64;
-                return Step::Found { start: RECORD_HEAD_BYTES, receive_ns, length };
+                return Step::Found { receive_ns, length };
             }
             return if last { self.torn(window) } else { Step::More { needed: size } };
         }
@@ -320,9 +320,10 @@ impl Scanner {
     }
 }
 
-/// The record at `offset` whose head was found, or what is wrong with its frame.
-pub(crate) fn item_of(offset: u64, receive_ns: u64, frame: &[u8]) -> Item<'_> {
-    let bytes = (RECORD_HEAD_BYTES + frame.len()) as u64;
+/// The record at `offset` whose head was found at the start of `window`, or what is wrong with its frame.
+pub(crate) fn item_of(offset: u64, receive_ns: u64, window: &[u8], length: usize) -> Item<'_> {
+    let bytes = (RECORD_HEAD_BYTES + length) as u64;
+    let frame = window.get(RECORD_HEAD_BYTES..RECORD_HEAD_BYTES + length).unwrap_or_default();
     let error = match Message::parse(frame) {
         Ok(message) if message.frame().len() == frame.len() => {
             return Item::Record(Record { offset, receive_ns, message });
@@ -346,12 +347,10 @@ pub fn read_segment(bytes: &[u8], known: Option<SegmentId>) -> impl Iterator<Ite
             return Some(Item::Damage(damage));
         }
         let scanner = scanner.as_mut()?;
-        let before = usize::try_from(scanner.offset()).ok()?;
-        match scanner.step(bytes.get(before..).unwrap_or_default(), true) {
-            Step::Found { start, receive_ns, length } => {
-                let frame = bytes.get(before + start..before + start + length)?;
-                Some(item_of(before as u64, receive_ns, frame))
-            }
+        let offset = scanner.offset();
+        let window = bytes.get(usize::try_from(offset).ok()?..).unwrap_or_default();
+        match scanner.step(window, true) {
+            Step::Found { receive_ns, length } => Some(item_of(offset, receive_ns, window, length)),
             Step::Damage(damage) => Some(Item::Damage(damage)),
             Step::More { .. } | Step::End => None,
         }

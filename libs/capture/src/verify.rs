@@ -7,8 +7,7 @@ use serde::Serialize;
 use crate::capture::{Capture, Run, Segment};
 use crate::error::CaptureError;
 use crate::manifest::SegmentEntry;
-use crate::recover::{is_as_sealed, survey};
-use crate::segment_file::SegmentFile;
+use crate::recover::{is_as_sealed, size_of_file, survey};
 
 /// How a segment stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -112,8 +111,7 @@ pub(crate) fn status_of(run: &Run) -> &'static str {
 
 fn verify_segment(segment: &Segment, live: bool) -> Result<SegmentReport, CaptureError> {
     let growing = live && segment.sealed.is_none();
-    let mut file = SegmentFile::open(&segment.path, segment.id)?;
-    let survey = survey(&mut file, !growing)?;
+    let survey = survey(&segment.path, segment.id, !growing)?;
     let as_sealed = match &segment.sealed {
         Some(sealed) => is_as_sealed(sealed, &segment.path)? && sealed.records == survey.records,
         None => true,
@@ -132,7 +130,7 @@ fn verify_segment(segment: &Segment, live: bool) -> Result<SegmentReport, Captur
         file: name_of(&segment.path),
         state,
         records: survey.records,
-        bytes: file.bytes()?,
+        bytes: size_of_file(&segment.path)?,
         first_ns: survey.first_ns,
         last_ns: survey.last_ns,
         damage: survey

@@ -194,6 +194,11 @@ impl FrameScanner {
         self.buffer.len() - self.start
     }
 
+    /// The bytes that wait; where no more come, [`Frames`] reads what is left in them.
+    pub fn pending(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+
     /// Bytes passed over so far because they were no message.
     pub const fn skipped_bytes(&self) -> u64 {
         self.skipped_bytes
