@@ -7,6 +7,7 @@ use std::path::Path;
 
 use mesh_codec::{REGISTRY, SizeRule};
 use mesh_fuzz::message;
+use mesh_topology::profiles::PROFILES;
 
 /// A TLV of each type, zeroed: without items.
 fn values() -> impl Iterator<Item = (u8, Vec<u8>)> {
@@ -21,10 +22,21 @@ fn values() -> impl Iterator<Item = (u8, Vec<u8>)> {
     })
 }
 
-/// What scripts of the target `frames` are made of: a message of `payload`, then garbage.
-fn script(payload: &[u8], garbage: &[u8]) -> Vec<u8> {
-    let length = |bytes: &[u8]| u8::try_from(bytes.len()).expect("a short piece");
-    [&[7, 1, length(payload)][..], payload, &[0, length(garbage)], garbage, &[1, 0]].concat()
+/// A script of pieces, as [`mesh_fuzz::pieces`] reads it, behind a first byte.
+fn script(first: u8, pieces: &[(u8, &[u8])]) -> Vec<u8> {
+    let piece = |(kind, bytes): &(u8, &[u8])| {
+        let length = u8::try_from(bytes.len()).expect("a short piece");
+        [&[*kind, length][..], bytes].concat()
+    };
+    [vec![first], pieces.iter().flat_map(piece).collect()].concat()
+}
+
+/// A timer, a reference and a whole message, as the journal keeps them.
+fn inputs() -> Vec<u8> {
+    let timer = [&[3][..], &[0; 15]].concat();
+    let reference = [&[1, 1, 7, 0][..], &[9; 12]].concat();
+    let whole = [&[2, 0, 0, 0, 5, 0, 0, 0][..], &[0; 8], b"frame"].concat();
+    [timer, reference, whole].concat()
 }
 
 fn corpora() -> Vec<(&'static str, Vec<Vec<u8>>)> {
@@ -34,8 +46,23 @@ fn corpora() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("tlvs", values().map(|(domain, tlv)| [&[domain][..], &tlv].concat()).collect()),
         (
             "frames",
-            vec![script(b"", b"MESH"), script(b"\x55\0\0\0", b"MES"), script(b"MESH\x01\x01", b"MESH\x01\x01\0\0")],
+            vec![
+                script(7, &[(1, b""), (0, b"MESH"), (1, b"")]),
+                script(0, &[(3, b"\x55\0\0\0"), (0, b"MESH\x01\x01\0\0"), (5, b"MESH\x01\x01")]),
+            ],
         ),
+        (
+            "capture",
+            vec![
+                script(0, &[(1, b"one"), (1, b"two"), (0, b"garbage"), (1, b"three"), (3, b"\x05four"), (2, b"five")]),
+                script(1, &[(0, b"ALPHACAP"), (1, b""), (3, b"\x30six"), (1, b"")]),
+            ],
+        ),
+        (
+            "journal",
+            vec![script(3, &[(1, &inputs()), (2, &[0; 24]), (1, b""), (0, b"garbage")]), script(0, &[(3, &[0; 24])])],
+        ),
+        ("toml_topology", PROFILES.iter().map(|profile| profile.text.as_bytes().to_vec()).collect()),
         ("decimal", texts(&["0", "1.50", "-0.00100000", "61837.63000000", "9223372036854775807", "1e-3", "-.5E+2"])),
         (
             "instrument",
