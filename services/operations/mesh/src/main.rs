@@ -1,2 +1,76 @@
 #![doc = include_str!("../README.md")]
-fn main() {}
+
+mod cli;
+mod commands;
+mod console;
+mod control;
+mod failure;
+mod home;
+mod probe;
+mod procfs;
+mod report;
+mod state;
+mod supervise;
+mod survey;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use mesh_runtime::logging::{self, LogFormat};
+
+use cli::{Choice, Cli, Word};
+use commands::{lifecycle, status};
+use failure::{Failure, Outcome};
+use home::Chosen;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(text) = failure.text() {
+                complain(text);
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where a command says why it failed")]
+fn complain(text: &str) {
+    eprintln!("mesh: {text}");
+}
+
+fn run(cli: Cli) -> Outcome {
+    let layout = home::locate(&cli.home)?;
+    match cli.word {
+        Word::Launch { nofile, program, arguments } => supervise::spawn::launch(&program, &arguments, nofile),
+        Word::Supervise { down } => {
+            logging::start(LogFormat::Human);
+            supervise::run(layout, down)
+        }
+        Word::Up { choice, timeout } => {
+            let named = named(&choice)?;
+            wait(lifecycle::up(&layout, named, Duration::from_secs(timeout)))
+        }
+        Word::Down => wait(lifecycle::down(&layout)),
+        Word::Status { json } => wait(status::status(&layout, json)),
+        Word::Start { name, timeout } => wait(lifecycle::start(&layout, &name, false, Duration::from_secs(timeout))),
+        Word::Restart { name, timeout } => wait(lifecycle::start(&layout, &name, true, Duration::from_secs(timeout))),
+        Word::Stop { name } => wait(lifecycle::stop(&layout, &name)),
+    }
+}
+
+/// The topology that is named: a file or a profile.
+fn named(choice: &Choice) -> Outcome<Option<Chosen>> {
+    match (&choice.topology, &choice.profile) {
+        (Some(path), _) => Chosen::file(path).map(Some),
+        (None, Some(name)) => Chosen::profile(name).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn wait(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::from)?;
+    runtime.block_on(command)
+}

@@ -1,0 +1,123 @@
+#!/bin/sh
+# One command for everything: ./manage.sh help
+set -eu
+
+ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
+export ALPHAMESH_HOME="${ALPHAMESH_HOME:-$ROOT/.mesh}"
+export ALPHAMESH_BIN="${ALPHAMESH_BIN:-$TARGET/release}"
+export ALPHAMESH_SOURCE="$ROOT"
+
+usage() {
+    cat <<'TEXT'
+./manage.sh WORD ...
+
+Run
+  up [PROFILE]        build, and start the mesh; PROFILE: paper (default), live-data, test
+                      --topology FILE starts your own; --no-build takes the binaries as they are
+  down                stop it
+  status [--json]     each process: state, uptime, restarts, rates, lag, memory
+  top                 the same and more, in a view that stays
+  logs [NAME] [-f]    what the processes say, in one stream
+  restart|stop|start NAME
+  doctor              what is missing on this machine, and how to get it
+
+Look
+  tap RELAY           the messages that a relay carries, as they pass; RELAY: market, signal, execution
+  decode FILE|-       messages in a capture log or in raw bytes
+  trace ID            from a message or order back to the venue's packet, with the time of each hop
+  capture ls|verify|cat|cut|export
+  replay              a capture log into relays again
+
+Develop
+  build               build the binaries of the mesh
+  new strategy NAME   a crate that compiles, with a replay test
+  check [PROFILE]     check a topology and each process's settings
+  test [FILTER]       all tests, or those whose names hold FILTER
+  bench NAME          measure: bus, or what `bench --help` lists
+  fuzz NAME --seconds N, fuzz --list
+
+Every other word goes to `mesh`; `./manage.sh mesh --help` lists its words.
+TEXT
+}
+
+fail() {
+    echo "manage.sh: $*" >&2
+    exit 1
+}
+
+need_tools() {
+    if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
+        PATH="$HOME/.cargo/bin:$PATH"
+    fi
+    command -v cargo >/dev/null ||
+        fail "cargo is missing. Get Rust's stable toolchain: curl --proto '=https' -sSf https://sh.rustup.rs | sh"
+    command -v cc >/dev/null ||
+        fail "a C compiler (cc) is missing. On Debian: apt-get install gcc libc6-dev"
+}
+
+build() {
+    need_tools
+    echo "Building (release); the first time takes some minutes." >&2
+    cargo build --release --bins --manifest-path "$ROOT/Cargo.toml"
+}
+
+# Runs mesh as it was built last.
+mesh() {
+    [ -x "$ALPHAMESH_BIN/mesh" ] ||
+        fail "mesh is not built: there is no $ALPHAMESH_BIN/mesh. ./manage.sh up builds and starts everything, ./manage.sh build only builds"
+    exec "$ALPHAMESH_BIN/mesh" "$@"
+}
+
+run_tests() {
+    need_tools
+    cd "$ROOT"
+    # The end-to-end tests start the real processes.
+    unset ALPHAMESH_HOME
+    export ALPHAMESH_BIN="$TARGET/debug"
+    cargo build --workspace --bins
+    if cargo nextest --version >/dev/null 2>&1; then
+        exec cargo nextest run --workspace --no-fail-fast "$@"
+    fi
+    exec cargo test --workspace --no-fail-fast "$@"
+}
+
+word=${1:-help}
+[ $# -eq 0 ] || shift
+case $word in
+help | -h | --help) usage ;;
+up)
+    build=yes
+    for argument; do
+        shift
+        case $argument in
+        --no-build) build=no ;;
+        -h | --help) build=no && set -- "$@" "$argument" ;;
+        *) set -- "$@" "$argument" ;;
+        esac
+    done
+    [ "$build" = no ] || build
+    mesh up "$@"
+    ;;
+build) build ;;
+doctor)
+    # Before anything is built this script is all there is.
+    [ -x "$ALPHAMESH_BIN/mesh" ] || { need_tools && build; }
+    mesh doctor "$@"
+    ;;
+test) run_tests "$@" ;;
+bench)
+    need_tools
+    exec cargo run --release --quiet --manifest-path "$ROOT/Cargo.toml" -p test-bench -- "$@"
+    ;;
+fuzz)
+    if [ "${1:-}" = --list ]; then
+        "$ROOT/scripts/fuzz.sh" | cut -d ' ' -f 1
+        exit
+    fi
+    need_tools
+    exec "$ROOT/scripts/fuzz.sh" "$@"
+    ;;
+mesh) mesh "$@" ;;
+*) mesh "$word" "$@" ;;
+esac

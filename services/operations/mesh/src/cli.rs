@@ -1,0 +1,89 @@
+//! The words of the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// The command line and supervisor of an Alphamesh.
+#[derive(Debug, Parser)]
+#[command(name = "mesh", version, max_term_width = 110, infer_long_args = true)]
+#[command(after_help = "Exit codes: 0 done, 1 the thing asked about is bad, 2 wrong usage or unreadable input.")]
+pub(crate) struct Cli {
+    /// The directory of this mesh: state, logs, databases, captures, sockets
+    #[arg(long, env = "ALPHAMESH_HOME", global = true, default_value = ".mesh", value_name = "DIR")]
+    pub(crate) home: PathBuf,
+
+    #[command(subcommand)]
+    pub(crate) word: Word,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Word {
+    /// Start a mesh, or what of it does not run; ends when it is ready
+    Up {
+        #[command(flatten)]
+        choice: Choice,
+        /// Seconds to wait until all are ready
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+        timeout: u64,
+    },
+    /// Stop the mesh: each process after those that need it
+    Down,
+    /// How each process is; exit code 0 only when all that should run is ready
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Start a process that was stopped or has failed; ends when it is ready
+    Start {
+        /// The process
+        name: String,
+        /// Seconds to wait until it is ready
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+        timeout: u64,
+    },
+    /// Stop one process; it stays down until it is started
+    Stop {
+        /// The process
+        name: String,
+    },
+    /// Stop one process and start it again; ends when it is ready
+    Restart {
+        /// The process
+        name: String,
+        /// Seconds to wait until it is ready
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+        timeout: u64,
+    },
+    /// Run the supervisor here; `up` does it in the background
+    Supervise {
+        /// Adopt what runs, stop all of it, and end
+        #[arg(long)]
+        down: bool,
+    },
+    /// Become a process of the mesh
+    #[command(hide = true)]
+    Launch {
+        /// Open files it may have; 0 leaves the limit
+        #[arg(long, default_value_t = 0)]
+        nofile: u64,
+        /// The program
+        program: PathBuf,
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// Which topology.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Choice {
+    /// A profile: paper, live-data, test [default: the one that runs, else paper]
+    pub(crate) profile: Option<String>,
+    /// A topology file of your own
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    pub(crate) topology: Option<PathBuf>,
+}

@@ -1,0 +1,4 @@
+//! What each word of the command line does.
+
+pub(crate) mod lifecycle;
+pub(crate) mod status;
