@@ -11,6 +11,7 @@ pub mod journal;
 pub mod lookup;
 pub mod manifest;
 pub mod ops;
+pub mod recording;
 pub mod recover;
 pub mod retention;
 pub mod segment;

@@ -150,7 +150,7 @@ pub fn cut(
         Item::Record(record) => put(&mut writer, &record),
         Item::Damage(_) => Ok(()),
     })?;
-    Ok((writer.finish(now_ns)?, totals))
+    Ok((writer.finish(now_ns)?.clone(), totals))
 }
 
 /// Adds a record, and writes when the buffer is full enough.

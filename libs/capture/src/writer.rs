@@ -113,6 +113,13 @@ impl CaptureWriter {
     /// When the directory exists already or can't be made.
     pub fn create_at(dir: &Path, run: RunInfo, limits: WriterLimits) -> Result<Self, CaptureError> {
         files::create_dir(dir).map_err(CaptureError::io("create", dir))?;
+        Self::in_new(dir, run, limits).inspect_err(|_| {
+            // Nothing was recorded: an empty directory tells nobody anything.
+            let _ = std::fs::remove_dir_all(dir);
+        })
+    }
+
+    fn in_new(dir: &Path, run: RunInfo, limits: WriterLimits) -> Result<Self, CaptureError> {
         let lock = File::open(dir).map_err(CaptureError::io("open", dir))?;
         lock.lock().map_err(CaptureError::io("lock", dir))?;
         let manifest = Manifest::new(run);
@@ -149,6 +156,7 @@ impl CaptureWriter {
     /// # Errors
     /// [`BufferFull`]; the record is counted as dropped.
     pub fn append(&mut self, receive_ns: u64, frame: &[u8]) -> Result<(), BufferFull> {
+        debug_assert_eq!(self.manifest.status, RunStatus::Open, "a sealed run is finished");
         let size = RECORD_HEAD_BYTES + frame.len();
         if self.buffer.len() + SEGMENT_HEADER_BYTES + size > self.limits.buffer_bytes {
             self.manifest.dropped += 1;
@@ -249,19 +257,18 @@ impl CaptureWriter {
         Ok(())
     }
 
-    /// Ends the run: everything is written, sealed and durable.
+    /// Ends the run: everything is written, sealed and durable. Nothing can be added afterwards.
     ///
     /// # Errors
-    /// When the system refuses; the run then looks as after a crash, and is recovered as such.
-    pub fn finish(mut self, now_ns: u64) -> Result<Manifest, CaptureError> {
+    /// When the system refuses. Call it again later, or leave the run as after a crash: it is then recovered as such.
+    pub fn finish(&mut self, now_ns: u64) -> Result<&Manifest, CaptureError> {
         self.write_waiting()?;
         self.seal_segment()?;
-        self.manifest.status = RunStatus::Sealed;
-        self.manifest.ended_ns = Some(now_ns);
-        self.manifest.store(&self.dir)?;
-        // Whoever waits for the lock sees a sealed run.
-        let _ = self.lock.unlock();
-        Ok(self.manifest)
+        let sealed = Manifest { status: RunStatus::Sealed, ended_ns: Some(now_ns), ..self.manifest.clone() };
+        sealed.store(&self.dir)?;
+        self.manifest = sealed;
+        self.lock.unlock().map_err(CaptureError::io("unlock", &self.dir))?;
+        Ok(&self.manifest)
     }
 }
 

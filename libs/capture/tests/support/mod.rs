@@ -59,7 +59,7 @@ pub fn write_and_die(root: &Path, count: u64, rotate_after: u64) -> PathBuf {
 
 /// As [`write_and_die`], ended in order.
 pub fn write_and_seal(root: &Path, count: u64, rotate_after: u64) -> PathBuf {
-    let writer = fill(root, count, rotate_after);
+    let mut writer = fill(root, count, rotate_after);
     let dir = writer.dir().to_owned();
     writer.finish(received_ns(count)).expect("sealed");
     dir
