@@ -62,6 +62,22 @@ fn corpora() -> Vec<(&'static str, Vec<Vec<u8>>)> {
             "journal",
             vec![script(3, &[(1, &inputs()), (2, &[0; 24]), (1, b""), (0, b"garbage")]), script(0, &[(3, &[0; 24])])],
         ),
+        (
+            "binance",
+            texts(&[
+                r#"{"e":"trade","E":1700000000123,"s":"BTCUSDT","t":1,"p":"61837.63000000","q":"0.00100000","T":1700000000122,"m":true,"M":true}"#,
+                r#"{"stream":"btcusdt@depth","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":5,"u":7,"b":[["1.50","2"]],"a":[["1.60","0"]]}}"#,
+                r#"{"lastUpdateId":5,"bids":[["1.50","2"],["1.40","3"]],"asks":[["1.60","1"]]}"#,
+                r#"{"u":4,"s":"BTCUSDT","b":"1.50","B":"2","a":"1.60","A":"3"}"#,
+                r#"{"e":"kline","E":1,"s":"BTCUSDT","k":{"t":1,"T":2,"s":"BTCUSDT","i":"1m","o":"1","c":"2","h":"3","l":"1","v":"9","n":4,"x":true}}"#,
+                r#"[{"e":"markPriceUpdate","E":1,"s":"BTCUSDT","p":"1.5","i":"1.6","P":"1.7","r":"0.0001","T":2}]"#,
+                r#"{"e":"forceOrder","E":1,"o":{"s":"BTCUSDT","S":"SELL","o":"LIMIT","q":"1","p":"2","ap":"3","X":"FILLED","T":4}}"#,
+                r#"{"id":7,"status":400,"error":{"code":-1121,"msg":"Invalid symbol."}}"#,
+                r#"{"symbol":"BTCUSDT","orderId":28,"clientOrderId":"x","price":"1","origQty":"2","executedQty":"0","status":"NEW","side":"BUY"}"#,
+                r#"[[1499040000000,"0.1","0.8","0.1","0.2","148",1499644799999,"2434",308,"1756","28","0"]]"#,
+                r#"{"serverTime":1499827319559}"#,
+            ]),
+        ),
         ("toml_topology", PROFILES.iter().map(|profile| profile.text.as_bytes().to_vec()).collect()),
         ("decimal", texts(&["0", "1.50", "-0.00100000", "61837.63000000", "9223372036854775807", "1e-3", "-.5E+2"])),
         (
