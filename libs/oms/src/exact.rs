@@ -43,6 +43,15 @@ impl Exact {
         self.checked_add(Self { mantissa, exponent: other.exponent })
     }
 
+    /// The exact product with one more number.
+    ///
+    /// # Errors
+    /// [`DecimalError::Overflow`] when it does not fit.
+    pub fn checked_mul(self, factor: Decimal64) -> Result<Self, DecimalError> {
+        let mantissa = self.mantissa.checked_mul(i128::from(factor.mantissa)).ok_or(DecimalError::Overflow)?;
+        Ok(Self { mantissa, exponent: self.exponent + i32::from(factor.exponent) })
+    }
+
     /// The mantissa at an exponent that is not coarser.
     fn mantissa_at(self, exponent: i32) -> Result<i128, DecimalError> {
         if self.mantissa == 0 {

@@ -100,6 +100,11 @@ impl Oms {
         self.orders.get(id)
     }
 
+    /// All orders that are remembered, by id.
+    pub fn orders(&self) -> impl Iterator<Item = &Order> + '_ {
+        self.orders.values()
+    }
+
     /// An order was sent.
     pub fn on_sent(&mut self, id: &ClientOrderId, now_ns: u64) {
         if let Some(order) = self.orders.get_mut(id) {
@@ -112,14 +117,6 @@ impl Oms {
         if let Some(order) = self.orders.get_mut(id) {
             order.on_asked(now_ns);
         }
-    }
-
-    /// An order that the executor never had has expired.
-    pub fn on_expired(&mut self, id: &ClientOrderId) {
-        if let Some(order) = self.orders.get_mut(id) {
-            order.on_expired();
-        }
-        self.settle(id);
     }
 
     /// Counts a report: the order, and for a new fill the position.

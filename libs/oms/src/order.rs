@@ -179,6 +179,16 @@ impl Order {
         self.filled
     }
 
+    /// True where every fill that a report claims is here.
+    pub fn is_told(&self) -> bool {
+        self.filled >= self.claimed
+    }
+
+    /// The most that a report claims to be filled.
+    pub const fn claimed(&self) -> Decimal64 {
+        self.claimed
+    }
+
     /// When it was last sent, asked about or reported on, ns since the Unix epoch.
     pub const fn heard_ns(&self) -> u64 {
         self.heard_ns
@@ -186,7 +196,7 @@ impl Order {
 
     /// True where nothing more can come: final, and every fill that a report claims is here.
     pub fn is_settled(&self) -> bool {
-        self.state.is_final() && self.filled >= self.claimed
+        self.state.is_final() && self.is_told()
     }
 
     /// What may still be filled, or is and has not been told: the worst case.
@@ -231,13 +241,6 @@ impl Order {
             self.state = OrderState::Unknown;
         }
         self.heard_ns = self.heard_ns.max(now_ns);
-    }
-
-    /// It was not sent in time, and the executor never had it: it can't be taken any more.
-    pub fn on_expired(&mut self) {
-        if !self.state.is_final() && self.filled.is_zero() && self.claimed.is_zero() {
-            self.state = OrderState::Rejected;
-        }
     }
 
     /// Counts a report.

@@ -96,6 +96,14 @@ impl RiskGate {
         self.halted
     }
 
+    /// What has been used of the limits, as numbers: equal ones, equal answers.
+    pub fn usage(&self) -> impl Iterator<Item = u64> + '_ {
+        let windows = [&self.orders, &self.entries].into_iter().chain(self.entries_by_instrument.values());
+        let switches = self.kill.iter().flat_map(|(_, set_ns, level)| [set_ns, level as u64]);
+        let times = windows.flat_map(RateWindow::times).chain(self.last_entry_ns.values().copied());
+        times.chain(switches).chain([u64::from(self.halted.is_some())])
+    }
+
     /// Counts an order, also one of an earlier run.
     pub fn record(&mut self, intent: &Intent) {
         let (at_ns, window_ns) = (intent.decided_ns.get(), self.limits.rate_window_ns());
@@ -148,7 +156,7 @@ impl RiskGate {
         let level = self.kill.level(strategy);
         let allowed = if action.is_entry() { KillLevel::None } else { KillLevel::CloseOnly };
         if level > allowed {
-            let text = "a kill switch is on: level found and allowed";
+            let text = "level of the kill switch";
             return Err(Veto::new(RejectReason::KillSwitch, text, whole(level as u64), whole(allowed as u64)));
         }
         match self.halted {

@@ -168,7 +168,7 @@ fn the_first_check_that_fails_answers() {
     let info = info();
     let nothing = RiskView { info: None, book: None, exposure: None, unresolved: 3, ..view(&info) };
     let found = check(&mut gate, &intent(SignalAction::EnterLong, "99"), &nothing);
-    assert_eq!(found, Err((RejectReason::KillSwitch, "a kill switch is on: level found and allowed 1>0".to_owned())));
+    assert_eq!(found, Err((RejectReason::KillSwitch, "level of the kill switch 1>0".to_owned())));
     let mut halted = RiskGate::new(limits());
     halted.halt_entries("a fill that nobody ordered");
     let found = check(&mut halted, &intent(SignalAction::EnterLong, "1"), &view(&info)).map_err(|(r, _)| r);

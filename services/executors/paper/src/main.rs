@@ -1,2 +1,3 @@
-#![doc = include_str!("../README.md")]
+//! The paper exchange as a process.
+
 fn main() {}

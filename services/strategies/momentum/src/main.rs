@@ -1,2 +1,3 @@
-#![doc = include_str!("../README.md")]
+//! Momentum as a process.
+
 fn main() {}

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+pub mod exchange;
+mod market;
+mod order;
+pub mod settings;
+
+pub use exchange::{LEDGER_TYPES, PaperExchange};
+pub use settings::Settings;

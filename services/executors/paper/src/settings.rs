@@ -1,0 +1,42 @@
+//! What can be set of the paper exchange.
+
+use mesh_types::{Decimal64, InstrumentId};
+use serde::Deserialize;
+
+/// Settings of the paper exchange.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Instruments that it trades; empty for all that the market relay carries.
+    pub instruments: Vec<InstrumentId>,
+    /// Fee of an order that rested, in basis points of the notional; negative is a rebate.
+    pub maker_fee_bps: Decimal64,
+    /// Fee of an order that took, in basis points of the notional.
+    pub taker_fee_bps: Decimal64,
+    /// Time from an order's arrival to its execution.
+    pub latency_ms: u64,
+    /// A book whose last message is older is not traded on.
+    pub book_max_age_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            instruments: Vec::new(),
+            maker_fee_bps: Decimal64::new(10, 0),
+            taker_fee_bps: Decimal64::new(10, 0),
+            latency_ms: 20,
+            book_max_age_ms: 5_000,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) const fn latency_ns(&self) -> u64 {
+        self.latency_ms.saturating_mul(1_000_000)
+    }
+
+    pub(crate) const fn book_max_age_ns(&self) -> u64 {
+        self.book_max_age_ms.saturating_mul(1_000_000)
+    }
+}

@@ -1,0 +1,115 @@
+//! What the portfolio knows of one instrument's market: what may be ordered, and the top of its book with its health.
+
+use mesh_actor::Digest;
+use mesh_book::MirrorBook;
+use mesh_risk::BookTop;
+use mesh_types::market::InstrumentInfo;
+use mesh_types::{BookHealth, Decimal64, DecimalError, Rounding, Side};
+use zerocopy::IntoBytes;
+
+/// One instrument's market.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Market {
+    pub(crate) info: Option<InstrumentInfo>,
+    pub(crate) mirror: MirrorBook,
+}
+
+impl Market {
+    /// The best of the book; `None` before the first snapshot.
+    pub(crate) fn top(&self) -> Option<BookTop> {
+        let book = self.mirror.book();
+        let (bid, ask) = (book.best_bid(), book.best_ask());
+        let price = |level: Option<_>| level.map_or(Decimal64::ZERO, |level| book.exponents().price(level));
+        (bid.is_some() || ask.is_some()).then(|| BookTop {
+            bid: price(bid),
+            ask: price(ask),
+            live: self.mirror.health() == BookHealth::Live,
+            received_ns: self.mirror.received_ns(),
+        })
+    }
+
+    /// The worst price that an order accepts: `bps` beyond the best, on the tick, never further. `None` without a live book.
+    pub(crate) fn worst_price(&self, side: Side, bps: u32) -> Option<Decimal64> {
+        let (info, top) = (self.info.as_ref()?, self.top().filter(|top| top.live)?);
+        let (best, rounding, share) = match side {
+            Side::Buy => (top.ask, Rounding::Floor, 10_000 + i64::from(bps)),
+            Side::Sell => (top.bid, Rounding::Ceiling, 10_000 - i64::from(bps.min(9_999))),
+        };
+        let beyond = best.checked_mul(Decimal64::new(share, -4)).ok()?;
+        let price = beyond.round_to_step(info.tick.get(), rounding).ok()?;
+        // Within one tick of the best the rounding could pass it.
+        let price = if side == Side::Buy { price.max(best) } else { price.min(best) };
+        price.is_positive().then_some(price)
+    }
+
+    /// How much `notional` buys at `price`, in whole lots, never more.
+    pub(crate) fn quantity(&self, notional: Decimal64, price: Decimal64) -> Result<Decimal64, DecimalError> {
+        let lot = self.info.as_ref().map(|info| info.lot.get()).unwrap_or_default();
+        let exponent = lot.exponent.saturating_sub(2).max(mesh_types::decimal::MIN_EXPONENT);
+        notional.div_rounded(price, exponent, Rounding::Floor)?.round_to_step(lot, Rounding::Floor)
+    }
+
+    /// A quantity in whole lots, never more.
+    pub(crate) fn in_lots(&self, quantity: Decimal64) -> Decimal64 {
+        let lot = self.info.as_ref().map(|info| info.lot.get()).unwrap_or_default();
+        quantity.round_to_step(lot, Rounding::Floor).unwrap_or(quantity)
+    }
+
+    pub(crate) fn digest_into(&self, digest: Digest) -> Digest {
+        let (mirror, book) = (&self.mirror, self.mirror.book());
+        let digest = self.info.iter().fold(digest, |digest, info| digest.bytes(info.as_bytes()));
+        let digest = digest.u64(mirror.sequence()).u64(mirror.received_ns()).u64(mirror.health() as u64);
+        let levels = book.bids().chain(book.asks());
+        let exponents = book.exponents();
+        let digest = digest.i64(exponents.price.into()).i64(exponents.quantity.into());
+        levels.fold(digest, |digest, level| digest.i64(level.price).i64(level.quantity))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use mesh_book::Level;
+    use mesh_types::market::{BookLevel, BookSnapshot};
+
+    fn d(text: &str) -> Decimal64 {
+        text.parse().expect(text)
+    }
+
+    fn market(bid: i64, ask: i64, tick: &str) -> Market {
+        let mut market = Market::default();
+        market.info =
+            Some(InstrumentInfo { tick: d(tick).into(), lot: d("0.001").into(), ..InstrumentInfo::default() });
+        let head = BookSnapshot {
+            health: BookHealth::Live.into(),
+            price_exponent: -2,
+            depth: 5,
+            bid_count: 1.into(),
+            ask_count: 1.into(),
+            ..BookSnapshot::default()
+        };
+        let levels: [BookLevel; 2] = [Level::new(bid, 1).into(), Level::new(ask, 1).into()];
+        market.mirror.on_snapshot(&head, &levels).expect("a snapshot");
+        market
+    }
+
+    #[test]
+    fn the_worst_price_lies_on_the_tick_and_never_beyond_the_bound() {
+        let wide = market(9_990, 10_000, "0.01");
+        assert_eq!(wide.worst_price(Side::Buy, 7), Some(d("100.07")));
+        assert_eq!(wide.worst_price(Side::Sell, 7), Some(d("99.84")));
+        let coarse = market(9_950, 10_000, "0.5");
+        assert_eq!(coarse.worst_price(Side::Buy, 7), Some(d("100")));
+        assert_eq!(coarse.worst_price(Side::Sell, 7), Some(d("99.5")));
+        assert_eq!(Market::default().worst_price(Side::Buy, 7), None);
+    }
+
+    #[test]
+    fn sizes_are_whole_lots_and_never_more_than_the_notional() {
+        let market = market(9_990, 10_000, "0.01");
+        assert_eq!(market.quantity(d("500"), d("99.99")), Ok(d("5.000")));
+        assert_eq!(market.quantity(d("0.09"), d("100")), Ok(d("0")));
+        assert_eq!(market.in_lots(d("1.00099")), d("1.000"));
+        assert!(market.quantity(d("500"), d("0")).is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! What executors say of orders, and what is asked where they say nothing.
+
+use mesh_actor::{Context, TimerId};
+use mesh_codec::Message;
+use mesh_oms::{Alarm, Effect, PositionKey, Report};
+use mesh_types::execution::{
+    Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderStatus, OrderStatusRequest,
+};
+use mesh_types::{ClientOrderId, FixedStr, OrderState, RejectReason};
+
+use crate::portfolio::Portfolio;
+use crate::settings::ns;
+
+pub(crate) const CHECK: TimerId = TimerId(2);
+/// An order that its executor never had is given up so long after it expired: the executor has refused what came later.
+const EXPIRY_GRACE_NS: u64 = 2_000_000_000;
+
+/// Reads a report, where the message is one.
+pub(crate) fn read<'m>(message: &Message<'m>) -> Option<Report<'m>> {
+    None.or_else(|| message.get::<Fill>().map(Report::Fill))
+        .or_else(|| message.get::<OrderAccepted>().map(Report::Accepted))
+        .or_else(|| message.get::<OrderRejected>().map(Report::Rejected))
+        .or_else(|| message.get::<OrderCancelled>().map(Report::Cancelled))
+        .or_else(|| message.get::<OrderStatus>().map(Report::Status))
+}
+
+impl Portfolio {
+    /// Counts a report and draws its consequences.
+    pub(crate) fn on_report(&mut self, report: &Report<'_>, context: &mut Context<'_>) {
+        let id = report.client_order_id();
+        let Ok(effect) = self.oms.apply(report, context.now_ns()) else {
+            context.count("reports_of_unknown_orders", 1);
+            if matches!(report, Report::Fill(_)) {
+                self.risk.halt_entries("a fill of an unknown order");
+            }
+            return;
+        };
+        if let Some(alarm) = effect.alarm {
+            self.on_alarm(alarm, context);
+        }
+        let Some(intent) = self.oms.order(&id).map(|order| *order.intent()) else { return };
+        let owner = (intent.instrument, intent.strategy);
+        if effect.filled {
+            self.say_position(&owner, context);
+        }
+        if effect.never_had {
+            self.on_never_had(&id, context);
+        }
+        self.resolve(&id, report, &effect);
+        self.finish_exit(&owner);
+    }
+
+    fn on_alarm(&mut self, alarm: Alarm, context: &mut Context<'_>) {
+        context.count(alarm.name(), 1);
+        match alarm {
+            Alarm::Overfill => self.risk.halt_entries("more was filled than ordered"),
+            Alarm::FilledAfterReject | Alarm::RejectedAfterFill => {
+                self.risk.halt_entries("an order was rejected and filled");
+            }
+            // Late or damaged reports change nothing; the order is asked about again.
+            Alarm::Forgotten | Alarm::Malformed | Alarm::ForeignFee => {}
+        }
+    }
+
+    /// Says where a position stands.
+    pub(crate) fn say_position(&self, owner: &PositionKey, context: &mut Context<'_>) {
+        match self.oms.position_body(owner) {
+            Ok(body) => {
+                context.emit(&body);
+            }
+            Err(_) => context.count("positions_that_do_not_fit", 1),
+        }
+    }
+
+    /// The executor never had the order: it gets it again under the same id, or the order is over where it expired.
+    fn on_never_had(&mut self, id: &ClientOrderId, context: &mut Context<'_>) {
+        let Some(order) = self.oms.order(id) else { return };
+        let (now_ns, expires_ns) = (context.now_ns(), order.intent().expires_ns.get());
+        if expires_ns == 0 || now_ns <= expires_ns {
+            context.emit(&order.request());
+            context.count("orders_sent_again", 1);
+        } else if now_ns > expires_ns.saturating_add(EXPIRY_GRACE_NS) {
+            let rejected = OrderRejected {
+                client_order_id: *id,
+                instrument: order.intent().instrument,
+                reason: RejectReason::Stale.into(),
+                text: FixedStr::truncated("it expired before its executor had it"),
+                venue_ns: now_ns.into(),
+                ..OrderRejected::default()
+            };
+            context.emit(&rejected);
+            context.count("orders_expired", 1);
+            self.on_report(&Report::Rejected(&rejected), context);
+        }
+    }
+
+    /// An order of an earlier run is resolved once its executor has told where it is and every fill of it is here.
+    fn resolve(&mut self, id: &ClientOrderId, report: &Report<'_>, effect: &Effect) {
+        let Some(order) = self.oms.order(id) else { return };
+        let answered = matches!(report, Report::Status(_)) && order.state() != OrderState::Unknown && !effect.never_had;
+        if order.is_settled() || (answered && order.is_told()) {
+            self.unresolved.remove(id);
+        }
+    }
+
+    /// Asks about every order that is silent, and tries exits again.
+    pub(crate) fn on_check(&mut self, context: &mut Context<'_>) {
+        let (now_ns, silence_ns) = (context.now_ns(), ns(self.settings.silence_ms));
+        let silent: Vec<_> = self
+            .oms
+            .unsettled()
+            .filter(|order| now_ns.saturating_sub(order.heard_ns()) >= silence_ns)
+            .map(|order| (order.intent().client_order_id, order.intent().instrument))
+            .collect();
+        for (client_order_id, instrument) in silent {
+            self.ask(client_order_id, instrument, context);
+        }
+        let due: Vec<PositionKey> =
+            self.exits.iter().filter(|(_, exit)| exit.retry_ns <= now_ns).map(|(owner, _)| *owner).collect();
+        for owner in due {
+            self.finish_exit(&owner);
+            self.try_exit(owner, context);
+        }
+    }
+
+    pub(crate) fn ask(
+        &mut self,
+        client_order_id: ClientOrderId,
+        instrument: mesh_types::InstrumentId,
+        context: &mut Context<'_>,
+    ) {
+        context.emit(&OrderStatusRequest { client_order_id, instrument });
+        context.count("orders_asked_about", 1);
+        self.oms.on_asked(&client_order_id, context.now_ns());
+    }
+}
+

@@ -1,0 +1,78 @@
+//! What can be set of the portfolio.
+
+use mesh_risk::{BadLimit, RiskLimits};
+use mesh_types::{Decimal64, InstrumentId};
+use serde::Deserialize;
+
+/// Settings of the portfolio.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Instruments whose market it follows; empty for all that the market relay carries.
+    pub instruments: Vec<InstrumentId>,
+    /// Notional of one entry in the quote currency; a signal's own hint can only lower it.
+    pub entry_notional: Decimal64,
+    /// An entry is not filled further than this from the best price, in basis points.
+    pub entry_slippage_bps: u32,
+    /// An exit is not filled further than this from the best price, in basis points.
+    pub exit_slippage_bps: u32,
+    /// How long entries are collected before they are ranked.
+    pub selection_window_ms: u64,
+    /// The most entries of one window.
+    pub entries_per_window: usize,
+    /// An executor refuses an order that reaches it later.
+    pub order_lifetime_ms: u64,
+    /// An order that nothing was heard of for so long is asked about, and again after as long.
+    pub silence_ms: u64,
+    /// An exit that did not close the position is tried again after this.
+    pub exit_retry_ms: u64,
+    /// The limits.
+    pub risk: RiskLimits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            instruments: Vec::new(),
+            entry_notional: Decimal64::new(500, 0),
+            entry_slippage_bps: 10,
+            exit_slippage_bps: 100,
+            selection_window_ms: 250,
+            entries_per_window: 5,
+            order_lifetime_ms: 5_000,
+            silence_ms: 1_000,
+            exit_retry_ms: 1_000,
+            risk: RiskLimits::default(),
+        }
+    }
+}
+
+/// Nanoseconds of so many milliseconds.
+pub(crate) const fn ns(milliseconds: u64) -> u64 {
+    milliseconds.saturating_mul(1_000_000)
+}
+
+impl Settings {
+    /// Whether they make sense together.
+    ///
+    /// # Errors
+    /// The first thing that does not.
+    pub fn validate(&self) -> Result<(), BadLimit> {
+        if !self.entry_notional.is_positive() {
+            let reason = format!("entry_notional: expected more than 0, found {}", self.entry_notional);
+            return Err(BadLimit { reason });
+        }
+        let times = [
+            ("silence_ms", self.silence_ms),
+            ("exit_retry_ms", self.exit_retry_ms),
+            ("order_lifetime_ms", self.order_lifetime_ms),
+            ("entries_per_window", self.entries_per_window as u64),
+        ];
+        for (name, value) in times {
+            if value == 0 {
+                return Err(BadLimit { reason: format!("{name}: expected at least 1, found 0") });
+            }
+        }
+        self.risk.validate()
+    }
+}
