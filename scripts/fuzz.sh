@@ -37,6 +37,11 @@ while [ $# -gt 0 ]; do
 done
 case $seconds in *[!0-9]* | '') usage ;; esac
 
+command -v c++ >/dev/null || {
+    echo "fuzz: a C++ compiler (c++) is missing: libFuzzer is built with it. On Debian: apt-get install g++" >&2
+    exit 2
+}
+
 # Coverage instrumentation for what runs in the target; build scripts and macros, which run in the compiler, are left out
 # because a target triple is named. Only stable options, and no tool but rustc and a C++ compiler.
 host=$(rustc -vV | sed -n 's/^host: //p')

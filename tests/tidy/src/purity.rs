@@ -59,9 +59,24 @@ const BANS: &[Ban] = &[
     ban("HashSet", HASHED).unless("// order never reaches an output"),
 ];
 
-/// Whether the rule is about this file: the sources of libs, but for what only tests.
+/// Whether the rule is about this file: the sources of libs.
 fn is_pure(path: &str) -> bool {
-    path.starts_with("libs/") && path.contains("/src/") && !path.ends_with("/tests.rs") && !path.contains("/tests/")
+    path.starts_with("libs/") && path.contains("/src/") && path.ends_with(".rs")
+}
+
+/// The files that a source file declares for tests only: `#[cfg(test)] mod name;`.
+pub fn test_modules(path: &str, text: &str) -> Vec<String> {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let folder = match file {
+        "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+        _ => path.trim_end_matches(".rs").to_owned(),
+    };
+    let lines = text.lines().zip(text.lines().skip(1));
+    lines
+        .filter(|(attribute, _)| attribute.trim() == "#[cfg(test)]")
+        .filter_map(|(_, module)| module.trim().strip_prefix("mod ")?.strip_suffix(';'))
+        .flat_map(|name| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/mod.rs")])
+        .collect()
 }
 
 /// Calls in a source file of libs that reach outside.
@@ -166,6 +181,13 @@ mod tests {
         assert!(lines("libs/book/src/lib.rs", text).is_empty(), "{:?}", lines("libs/book/src/lib.rs", text));
         assert!(lines("libs/book/tests/a.rs", "println!()").is_empty());
         assert_eq!(lines("libs/book/src/lib.rs", "#[cfg(test)]\nmod tests;\nuse std::fs;").len(), 1);
+    }
+
+    #[test]
+    fn files_of_tests_are_known_by_their_declaration() {
+        let text = "mod a;\n#[cfg(test)]\nmod b;\n#[cfg(test)]\nmod tests {\n";
+        assert_eq!(test_modules("libs/oms/src/lib.rs", text), ["libs/oms/src/b.rs", "libs/oms/src/b/mod.rs"]);
+        assert_eq!(test_modules("libs/oms/src/x.rs", text), ["libs/oms/src/x/b.rs", "libs/oms/src/x/b/mod.rs"]);
     }
 
     #[test]

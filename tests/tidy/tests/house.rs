@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 
 use test_tidy::workspace::{Crate, crates, files, root};
 use test_tidy::{Finding, documents, files as file_rules, layers, manifests, purity};
@@ -46,7 +47,10 @@ fn imports_point_down() {
 
 #[test]
 fn libs_are_pure() {
-    assert_none(in_files(purity::findings));
+    let files = all_files();
+    let only_tests: BTreeSet<String> = files.iter().flat_map(|(path, text)| purity::test_modules(path, text)).collect();
+    let built = files.iter().filter(|(path, _)| !only_tests.contains(*path));
+    assert_none(built.flat_map(|(path, text)| purity::findings(path, text)));
 }
 
 #[test]
@@ -99,6 +103,20 @@ fn links_lead_somewhere() {
     assert_none(in_files(
         |path, text| {
             if path.ends_with(".md") { documents::links(path, text, exists) } else { Vec::new() }
+        },
+    ));
+}
+
+#[test]
+fn commands_that_documents_show_exist() {
+    let help = Command::new("sh").arg(root().join("manage.sh")).arg("help").output().expect("sh");
+    assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
+    let known = documents::words_of_help(&String::from_utf8_lossy(&help.stdout)).into_iter().chain(["help".to_owned()]);
+    let known: BTreeSet<String> = known.collect();
+    assert!(known.contains("up") && known.contains("status"), "{known:?}");
+    assert_none(in_files(
+        |path, text| {
+            if path.ends_with(".md") { documents::commands(path, text, &known) } else { Vec::new() }
         },
     ));
 }
