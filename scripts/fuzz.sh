@@ -48,7 +48,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares"
-cargo build --quiet --release --locked --manifest-path "$fuzz/Cargo.toml" --target-dir "$fuzz/target" --target "$host" \
+cargo build --quiet --release --manifest-path "$fuzz/Cargo.toml" --target-dir "$fuzz/target" --target "$host" \
     --bin seeds --bin "$name"
 built=$fuzz/target/$host/release
 
