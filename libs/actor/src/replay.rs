@@ -8,7 +8,7 @@ use core::fmt;
 use mesh_codec::{Frames, Message, json};
 use mesh_types::SourceId;
 
-use crate::{Actor, ActorCell, TimerId};
+use crate::{Actor, ActorCell, Outbox, TimerId};
 
 /// One recorded input of an actor.
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +176,11 @@ impl<A: Actor> Replay<A> {
         self.cell.outbox_mut().clear();
         self.batch += 1;
         Ok(())
+    }
+
+    /// What the last batch gave, where it diverged; else nothing.
+    pub const fn diverged_outputs(&self) -> &Outbox {
+        self.cell.outbox()
     }
 
     /// The actor's state digest now.

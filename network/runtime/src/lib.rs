@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod actor;
 pub mod clock;
+pub mod latency;
 pub mod lock;
 pub mod logging;
 pub mod process;

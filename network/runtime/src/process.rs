@@ -70,13 +70,52 @@ struct Arguments {
     config: PathBuf,
     check: bool,
     log_format: LogFormat,
+    replay: Option<ReplayOrder>,
+}
+
+/// A recorded run that is to be repeated.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplayOrder {
+    /// The run's journal.
+    pub(crate) journal: PathBuf,
+    /// Where its messages were captured.
+    pub(crate) captures: PathBuf,
 }
 
 /// Runs a process: reads arguments and configuration, takes the lock, opens the status socket, and calls `body`.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration.
 pub fn run<S: Settings>(about: &About, body: impl FnOnce(Process<S>) -> Result<(), BoxError>) -> ExitCode {
-    let arguments = arguments(about);
+    run_with(about, arguments(command(about)), body, |_, _, _| Ok(true))
+}
+
+/// Like [`run`], with `--replay JOURNAL`, which calls `replay` instead: without lock, sockets and signals. It answers
+/// whether the replay agreed.
+pub(crate) fn run_or_replay<S: Settings>(
+    about: &About,
+    body: impl FnOnce(Process<S>) -> Result<(), BoxError>,
+    replay: impl FnOnce(&ProcessConfig, &S, &ReplayOrder) -> Result<bool, BoxError>,
+) -> ExitCode {
+    let journal = Arg::new("replay")
+        .long("replay")
+        .value_name("JOURNAL")
+        .value_parser(value_parser!(PathBuf))
+        .help("Run the actor from a journal instead, and compare: 0 where it agrees, 1 where it differs");
+    let captures = Arg::new("captures")
+        .long("captures")
+        .value_name("DIR")
+        .requires("replay")
+        .value_parser(value_parser!(PathBuf))
+        .help("Where the journal's messages were captured [default: the home's capture folder]");
+    run_with(about, arguments(command(about).arg(journal).arg(captures)), body, replay)
+}
+
+fn run_with<S: Settings>(
+    about: &About,
+    arguments: Arguments,
+    body: impl FnOnce(Process<S>) -> Result<(), BoxError>,
+    replay: impl FnOnce(&ProcessConfig, &S, &ReplayOrder) -> Result<bool, BoxError>,
+) -> ExitCode {
     logging::start(arguments.log_format);
     let (config, settings, config_hash) = match load::<S>(&arguments.config) {
         Ok(loaded) => loaded,
@@ -88,6 +127,19 @@ pub fn run<S: Settings>(about: &About, body: impl FnOnce(Process<S>) -> Result<(
     if arguments.check {
         tracing::info!(config = %arguments.config.display(), "the configuration is good");
         return ExitCode::SUCCESS;
+    }
+    if let Some(mut order) = arguments.replay {
+        if order.captures.as_os_str().is_empty() {
+            order.captures = config.mesh.capture_dir();
+        }
+        return match replay(&config, &settings, &order) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                tracing::error!(%error, journal = %order.journal.display(), "the journal can't be replayed");
+                ExitCode::from(USAGE)
+            }
+        };
     }
     logging::abort_on_panic();
     let name = config.process.name.clone();
@@ -103,8 +155,8 @@ pub fn run<S: Settings>(about: &About, body: impl FnOnce(Process<S>) -> Result<(
     }
 }
 
-fn arguments(about: &About) -> Arguments {
-    let command = Command::new(about.name)
+fn command(about: &About) -> Command {
+    Command::new(about.name)
         .about(about.about)
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(
@@ -131,12 +183,17 @@ fn arguments(about: &About) -> Arguments {
                 .value_parser(value_parser!(LogFormat))
                 .default_value("human")
                 .help("How logs look"),
-        );
+        )
+}
+
+fn arguments(command: Command) -> Arguments {
     let matches = command.get_matches();
+    let path = |name: &str| matches.try_get_one::<PathBuf>(name).ok().flatten().cloned();
     Arguments {
-        config: matches.get_one::<PathBuf>("config").cloned().unwrap_or_default(),
+        config: path("config").unwrap_or_default(),
         check: matches.get_flag("check"),
         log_format: matches.get_one::<LogFormat>("log_format").copied().unwrap_or(LogFormat::Human),
+        replay: path("replay").map(|journal| ReplayOrder { journal, captures: path("captures").unwrap_or_default() }),
     }
 }
 
