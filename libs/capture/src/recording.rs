@@ -119,14 +119,23 @@ impl Recording {
         self.declare_losses(now_ns);
         // Links give out whole messages only; what is none has no place in the log.
         for message in Frames::new(frames).filter_map(|(_, message)| message.ok()) {
-            let kept = self.writer.as_mut().is_some_and(|writer| writer.append(now_ns, message.frame()).is_ok());
-            if kept {
+            if self.append(now_ns, &message) {
                 self.recorded += 1;
             } else {
                 self.dropped += 1;
                 self.losses.note(&message);
             }
         }
+    }
+
+    /// A batch larger than the buffer is written in parts.
+    fn append(&mut self, now_ns: u64, message: &Message<'_>) -> bool {
+        let Some(writer) = self.writer.as_mut() else { return false };
+        if !writer.has_room(message.frame()) && self.stalled_until_ns.is_none() {
+            // Whether that made room, the writer says next.
+            let _ = writer.flush(now_ns);
+        }
+        writer.append(now_ns, message.frame()).is_ok()
     }
 
     /// Once there is room again, the log itself says what it lacks.

@@ -151,14 +151,18 @@ impl CaptureWriter {
         self.buffer.len()
     }
 
+    /// Whether the buffer has room for this frame.
+    pub fn has_room(&self, frame: &[u8]) -> bool {
+        self.buffer.len() + SEGMENT_HEADER_BYTES + RECORD_HEAD_BYTES + frame.len() <= self.limits.buffer_bytes
+    }
+
     /// Adds one message, a whole wire frame. A receive time before the last one counts as the last one: a log is in order.
     ///
     /// # Errors
     /// [`BufferFull`]; the record is counted as dropped.
     pub fn append(&mut self, receive_ns: u64, frame: &[u8]) -> Result<(), BufferFull> {
         debug_assert_eq!(self.manifest.status, RunStatus::Open, "a sealed run is finished");
-        let size = RECORD_HEAD_BYTES + frame.len();
-        if self.buffer.len() + SEGMENT_HEADER_BYTES + size > self.limits.buffer_bytes {
+        if !self.has_room(frame) {
             self.manifest.dropped += 1;
             return Err(BufferFull);
         }
@@ -169,7 +173,7 @@ impl CaptureWriter {
         if let Some(segment) = &mut self.segment {
             segment.index.note(self.last_ns, segment.bytes);
             segment.encoder.push(&mut self.buffer, segment.bytes, self.last_ns, frame);
-            segment.bytes += size as u64;
+            segment.bytes += (RECORD_HEAD_BYTES + frame.len()) as u64;
             segment.records += 1;
         }
         Ok(())

@@ -59,6 +59,17 @@ fn batches_are_recorded_and_sealed_at_the_end() {
 }
 
 #[test]
+fn a_batch_larger_than_the_buffer_is_written_in_parts() {
+    let root = tempfile::tempdir().expect("a directory");
+    let mut recording = start(root.path(), LIMITS);
+    let frames: Vec<u8> = (0..100).flat_map(frame).collect();
+    recording.frames(received_ns(0), &frames);
+    recording.finish(received_ns(1)).expect("sealed");
+    assert_eq!((recording.recorded(), recording.dropped()), (100, 0));
+    assert_eq!(recorded(root.path()), ((0..100).collect(), vec![]));
+}
+
+#[test]
 fn a_full_disk_stalls_it_and_the_log_says_what_is_missing() {
     let root = tempfile::tempdir().expect("a directory");
     let mut recording = start(root.path(), LIMITS);
@@ -79,6 +90,8 @@ fn a_full_disk_stalls_it_and_the_log_says_what_is_missing() {
     }
     assert!(!recording.is_stalled());
     recording.finish(received_ns(60)).expect("sealed");
+    let listed = mesh_capture::ops::list(root.path()).expect("listed");
+    assert_eq!((listed[0].dropped, recording.dropped()), (recording.dropped(), dropped + 1));
     let (messages, gaps) = recorded(root.path());
     let missing: Vec<u64> = (0..60).filter(|n| !messages.contains(n)).collect();
     let [(count, first, last)] = gaps[..] else { panic!("one gap: {gaps:?}") };
