@@ -58,14 +58,6 @@ impl Exposure {
             Side::Sell => Self { lowest: self.lowest.checked_sub(quantity)?, ..self },
         })
     }
-
-    fn with_position(self, quantity: Decimal64) -> Result<Self, DecimalError> {
-        Ok(Self {
-            quantity: self.quantity.checked_add(quantity)?,
-            highest: self.highest.checked_add(quantity)?,
-            lowest: self.lowest.checked_add(quantity)?,
-        })
-    }
 }
 
 /// Orders and positions.
@@ -225,21 +217,43 @@ impl Oms {
         }
     }
 
-    /// The bounds of an instrument over all strategies, whatever becomes of the open orders.
+    /// The bounds of one owner's position, whatever becomes of its open orders.
     ///
     /// # Errors
     /// When a sum does not fit; nothing may be risked then.
-    pub fn exposure(&self, instrument: &InstrumentId) -> Result<Exposure, DecimalError> {
-        let held = self
-            .positions
-            .iter()
-            .filter(|((owner, _), _)| owner == instrument)
-            .try_fold(Exposure::default(), |sum, (_, position)| sum.with_position(position.quantity()))?;
-        self.unsettled
-            .iter()
-            .filter(|(_, (owner, _))| owner == instrument)
-            .filter_map(|(id, _)| self.orders.get(id))
-            .try_fold(held, |sum, order| sum.with_order(order.side(), order.open_quantity()?))
+    pub fn exposure(&self, owner: &PositionKey) -> Result<Exposure, DecimalError> {
+        let quantity = self.quantity(owner);
+        let held = Exposure { quantity, highest: quantity, lowest: quantity };
+        let open = self.unsettled.iter().filter(|(_, of)| *of == owner).filter_map(|(id, _)| self.orders.get(id));
+        open.into_iter().try_fold(held, |sum, order| sum.with_order(order.side(), order.open_quantity()?))
+    }
+
+    /// The worst case of an instrument, without one owner where it is named: the sum of every owner's. Owners are not
+    /// netted against each other, so that closing one position never raises it.
+    ///
+    /// # Errors
+    /// When a sum does not fit; nothing may be risked then.
+    pub fn worst_quantity(
+        &self,
+        instrument: &InstrumentId,
+        without: Option<&PositionKey>,
+    ) -> Result<Decimal64, DecimalError> {
+        let owners: BTreeSet<&PositionKey> = self.positions.keys().chain(self.unsettled.values()).collect();
+        let counted = owners.into_iter().filter(|owner| owner.0 == *instrument && Some(*owner) != without);
+        let mut sum = Decimal64::ZERO;
+        for owner in counted {
+            sum = sum.checked_add(self.exposure(owner)?.worst()?)?;
+        }
+        Ok(sum)
+    }
+
+    /// What all strategies hold together of an instrument.
+    ///
+    /// # Errors
+    /// When a sum does not fit.
+    pub fn net_quantity(&self, instrument: &InstrumentId) -> Result<Decimal64, DecimalError> {
+        let held = self.positions.iter().filter(|((of, _), _)| of == instrument);
+        held.into_iter().try_fold(Decimal64::ZERO, |sum, (_, position)| sum.checked_add(position.quantity()))
     }
 
     /// Every instrument with a position or an open order.

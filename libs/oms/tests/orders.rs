@@ -126,10 +126,10 @@ fn what_a_cancel_claims_to_be_filled_is_owed_until_the_fills_come() {
     let report = cancelled(order.client_order_id, 2);
     oms.apply(&Report::Cancelled(&report), 1).expect("known");
     assert_eq!((state(&oms, &order), oms.unsettled().count()), (OrderState::Cancelled, 1));
-    assert_eq!(oms.exposure(&instrument()).and_then(|e| e.worst()), Ok(whole(2)));
+    assert_eq!(oms.exposure(&(instrument(), strategy())).and_then(|e| e.worst()), Ok(whole(2)));
     oms.apply(&Report::Fill(&fill(&order, 0, 10, 2)), 1).expect("known");
     assert_eq!((state(&oms, &order), oms.unsettled().count()), (OrderState::Cancelled, 0));
-    assert_eq!(oms.exposure(&instrument()).map(|e| e.quantity), Ok(whole(2)));
+    assert_eq!(oms.exposure(&(instrument(), strategy())).map(|e| e.quantity), Ok(whole(2)));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn silence_is_unknown_and_costs_its_worst_case() {
     let (mut oms, order) = sent(5);
     oms.on_asked(&order.client_order_id, 9);
     assert_eq!(state(&oms, &order), OrderState::Unknown);
-    assert_eq!(oms.exposure(&instrument()).and_then(|e| e.worst()), Ok(whole(5)));
+    assert_eq!(oms.exposure(&(instrument(), strategy())).and_then(|e| e.worst()), Ok(whole(5)));
     let never = status(order.client_order_id, OrderState::Unknown, 0);
     assert!(oms.apply(&Report::Status(&never), 10).expect("known").never_had);
     let accepted = status(order.client_order_id, OrderState::Accepted, 0);
@@ -146,7 +146,7 @@ fn silence_is_unknown_and_costs_its_worst_case() {
     // It spoke of the order before: sending again would not be safe.
     let effect = oms.apply(&Report::Status(&never), 12).expect("known");
     assert_eq!((effect.never_had, effect.alarm), (false, Some(Alarm::Forgotten)));
-    assert_eq!(oms.exposure(&instrument()).and_then(|e| e.worst()), Ok(whole(5)));
+    assert_eq!(oms.exposure(&(instrument(), strategy())).and_then(|e| e.worst()), Ok(whole(5)));
 }
 
 #[test]
@@ -307,7 +307,7 @@ proptest! {
         let mut ranks: BTreeMap<ClientOrderId, u8> = BTreeMap::new();
         let mut bounds = Vec::new();
         for (step, sent) in script.deliveries.iter().enumerate() {
-            bounds.push(oms.exposure(&instrument()).expect("fits"));
+            bounds.push(oms.exposure(&(instrument(), strategy())).expect("fits"));
             let index = match sent { Sent::Accepted(i) | Sent::Fill(i, _) | Sent::End(i) | Sent::Status(i) => *i };
             let (_, ordered, fills) = &script.orders[index];
             let id = intents[index].client_order_id;

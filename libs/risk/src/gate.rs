@@ -301,8 +301,10 @@ impl RiskGate {
             return Err(Veto::new(reason, "notional of the order", of_order, limits.order_notional));
         }
         let reason = RejectReason::PositionNotional;
-        let exposure = view.exposure.ok_or(Veto::plain(reason, "the exposure can't be computed"))?;
-        let after = exposure.with_order(order.side, order.quantity).and_then(|after| after.worst());
+        let missing = Veto::plain(reason, "the exposure can't be computed");
+        let (exposure, others) = (view.exposure.ok_or(missing)?, view.others_quantity.ok_or(missing)?);
+        let after =
+            exposure.with_order(order.side, order.quantity).and_then(|after| after.worst()?.checked_add(others));
         let of_position = notional(reason, computed(reason, after)?)?;
         if of_position > limits.position_notional {
             return Err(Veto::new(reason, "notional of the position", of_position, limits.position_notional));

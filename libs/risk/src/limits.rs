@@ -12,7 +12,8 @@ use serde::Deserialize;
 pub struct RiskLimits {
     /// Largest notional of one entry.
     pub order_notional: Decimal64,
-    /// Largest notional of one instrument, over all strategies, with all open orders at their worst.
+    /// Largest notional of one instrument, with all open orders at their worst. The strategies' positions are added, not
+    /// netted: one's exit must not open the other's risk.
     pub position_notional: Decimal64,
     /// Largest notional of all instruments of one quote currency, with all open orders at their worst.
     pub total_notional: Decimal64,

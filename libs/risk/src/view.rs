@@ -32,8 +32,10 @@ pub struct RiskView<'a> {
     pub book: Option<BookTop>,
     /// Position of the strategy in the instrument: what an exit may close.
     pub position: Decimal64,
-    /// Worst-case bounds of the instrument over all strategies.
+    /// Worst-case bounds of the strategy in the instrument.
     pub exposure: Option<Exposure>,
+    /// Worst-case quantity of all other strategies in the instrument.
+    pub others_quantity: Option<Decimal64>,
     /// Worst-case notional of all other instruments with the same quote currency.
     pub others_notional: Option<Decimal64>,
     /// The strategy has an order in the instrument of which something may still come.

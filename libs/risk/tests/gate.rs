@@ -72,6 +72,7 @@ fn view(info: &InstrumentInfo) -> RiskView<'_> {
         book: Some(book()),
         position: Decimal64::ZERO,
         exposure: Some(Exposure::default()),
+        others_quantity: Some(Decimal64::ZERO),
         others_notional: Some(Decimal64::ZERO),
         working: false,
         unresolved: 0,
@@ -133,6 +134,7 @@ fn each_check_has_its_limit() {
         (quantity("5.01"), base, Some(R::OrderNotional)),
         (quantity("5"), RiskView { exposure: held("5"), ..base }, None),
         (quantity("5"), RiskView { exposure: held("5.01"), ..base }, Some(R::PositionNotional)),
+        (quantity("5"), RiskView { others_quantity: Some(d("5.01")), ..base }, Some(R::PositionNotional)),
         (quantity("5"), RiskView { exposure: held("-10.02"), ..base }, Some(R::PositionNotional)),
         (quantity("5"), RiskView { others_notional: Some(d("1000")), ..base }, None),
         (quantity("5"), RiskView { others_notional: Some(d("1000.01")), ..base }, Some(R::PositionNotional)),
@@ -152,6 +154,7 @@ fn missing_input_vetoes() {
         (RiskView { info: None, ..base }, R::UnknownInstrument),
         (RiskView { book: None, ..base }, R::BookNotLive),
         (RiskView { exposure: None, ..base }, R::PositionNotional),
+        (RiskView { others_quantity: None, ..base }, R::PositionNotional),
         (RiskView { others_notional: None, ..base }, R::PositionNotional),
         (RiskView { book: Some(BookTop { ask: Decimal64::ZERO, ..book() }), ..base }, R::BookNotLive),
     ] {
@@ -250,7 +253,7 @@ proptest! {
             let id = ClientOrderId::new([index as u8; 16]);
             let quantity = Decimal64::new(hundredths, -2).to_string();
             let order = Intent { client_order_id: id, ..intent(action, &quantity) };
-            let view = RiskView { exposure: oms.exposure(&order.instrument).ok(), ..view(&info) };
+            let view = RiskView { exposure: oms.exposure(&(order.instrument, order.strategy)).ok(), ..view(&info) };
             if let Ok(approved) = gate.check(&order, &view) {
                 oms.intend(approved.get()).expect("an intent");
                 outcomes.push((*approved.get(), quarters));

@@ -77,7 +77,7 @@ impl Portfolio {
         }
         rank(&mut candidates);
         for (index, candidate) in candidates.iter().enumerate() {
-            self.decided.insert((candidate.owner(), candidate.action), candidate.bar_ns());
+            self.note_decided(candidate);
             if index < self.settings.entries_per_window {
                 self.decide_entry(candidate, context);
             } else {
@@ -137,9 +137,9 @@ impl Portfolio {
 
     /// True where the order can only reduce what all strategies hold together: only then a venue takes it as reduce-only.
     fn reduces(&self, candidate: &Candidate, quantity: Decimal64) -> bool {
-        let Ok(exposure) = self.oms.exposure(&candidate.signal.instrument) else { return false };
+        let Ok(net) = self.oms.net_quantity(&candidate.signal.instrument) else { return false };
         let long = candidate.action == SignalAction::ExitLong;
-        exposure.quantity.is_positive() == long && exposure.quantity.magnitude().is_ok_and(|held| quantity <= held)
+        net.is_positive() == long && net.magnitude().is_ok_and(|held| quantity <= held)
     }
 
     pub(crate) fn order_key(&self, candidate: &Candidate, attempt: u32) -> OrderKey {
@@ -172,9 +172,10 @@ impl Portfolio {
             info: market.and_then(|market| market.info.as_ref()),
             book: market.and_then(|market| market.top()),
             position: closable,
-            exposure: self.oms.exposure(&intent.instrument).ok(),
+            exposure: self.oms.exposure(&owner).ok(),
+            others_quantity: self.oms.worst_quantity(&intent.instrument, Some(&owner)).ok(),
             others_notional: self.others_notional(&intent.instrument),
-            working: self.oms.is_working(&owner) || self.exits.contains_key(&owner),
+            working: self.oms.is_working(&owner) || self.is_leaving(&owner),
             unresolved: self.unresolved.len() as u64,
         };
         match self.risk.check(intent, &view) {
@@ -213,13 +214,7 @@ impl Portfolio {
     }
 
     /// Says why a candidate does not become an order.
-    pub(crate) fn refuse(
-        &self,
-        candidate: &Candidate,
-        requested: Decimal64,
-        veto: &Veto,
-        context: &mut Context<'_>,
-    ) {
+    pub(crate) fn refuse(&self, candidate: &Candidate, requested: Decimal64, veto: &Veto, context: &mut Context<'_>) {
         let verdict = RiskVerdict {
             reason: veto.reason.into(),
             actual: veto.actual.into(),
@@ -248,7 +243,7 @@ impl Portfolio {
         let quote = self.markets.get(instrument)?.info?.quote;
         let others = self.oms.instruments().filter(|other| other != instrument);
         others.into_iter().try_fold(Decimal64::ZERO, |sum, other| {
-            let worst = self.oms.exposure(&other).ok()?.worst().ok()?;
+            let worst = self.oms.worst_quantity(&other, None).ok()?;
             let market = self.markets.get(&other)?;
             if worst.is_zero() || market.info?.quote != quote {
                 return Some(sum);

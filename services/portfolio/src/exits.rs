@@ -11,6 +11,9 @@ use crate::entries::Candidate;
 use crate::portfolio::Portfolio;
 use crate::settings::ns;
 
+/// Long and short exits of an owner do not touch each other.
+pub(crate) type ExitKey = (PositionKey, SignalAction);
+
 /// A position that shall be closed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exit {
@@ -27,12 +30,14 @@ impl Portfolio {
         let owner = candidate.owner();
         // An older entry that still waits is void: the strategy has thought on.
         self.candidates.retain(|waiting| waiting.owner() != owner || waiting.bar_ns() >= candidate.bar_ns());
-        self.exits.insert(owner, Exit { candidate, retry_ns: 0, refused: None });
-        self.try_exit(owner, context);
+        let key = (owner, candidate.action);
+        self.exits.insert(key, Exit { candidate, retry_ns: 0, refused: None });
+        self.try_exit(key, context);
     }
 
     /// Held of the owner in the exit's direction and not yet being closed.
-    fn closable(&self, owner: &PositionKey, action: SignalAction) -> Decimal64 {
+    fn closable(&self, (owner, action): &ExitKey) -> Decimal64 {
+        let action = *action;
         let held = self.oms.quantity(owner);
         let long = action == SignalAction::ExitLong;
         let Some(held) = held.magnitude().ok().filter(|_| held.is_positive() == long) else { return Decimal64::ZERO };
@@ -45,20 +50,31 @@ impl Portfolio {
         closing.and_then(|closing| held.checked_sub(closing)).unwrap_or_default().max(Decimal64::ZERO)
     }
 
-    /// Forgets an exit that has nothing left to do.
-    pub(crate) fn finish_exit(&mut self, owner: &PositionKey) {
-        let Some(exit) = self.exits.get(owner) else { return };
-        if self.closable(owner, exit.candidate.action).is_zero() && !self.oms.is_working(owner) {
-            self.exits.remove(owner);
+    /// True where an exit of the owner is not done.
+    pub(crate) fn is_leaving(&self, owner: &PositionKey) -> bool {
+        [SignalAction::ExitLong, SignalAction::ExitShort]
+            .iter()
+            .any(|action| self.exits.contains_key(&(*owner, *action)))
+    }
+
+    /// Forgets exits of the owner that have nothing left to do.
+    pub(crate) fn finish_exits(&mut self, owner: &PositionKey) {
+        if self.is_leaving(owner) && !self.oms.is_working(owner) {
+            for action in [SignalAction::ExitLong, SignalAction::ExitShort] {
+                if self.closable(&(*owner, action)).is_zero() {
+                    self.exits.remove(&(*owner, action));
+                }
+            }
         }
     }
 
     /// Sends the order of an exit, where there is something to close now.
-    pub(crate) fn try_exit(&mut self, owner: PositionKey, context: &mut Context<'_>) {
-        let Some(exit) = self.exits.get_mut(&owner) else { return };
+    pub(crate) fn try_exit(&mut self, key: ExitKey, context: &mut Context<'_>) {
+        let owner = key.0;
+        let Some(exit) = self.exits.get_mut(&key) else { return };
         exit.retry_ns = context.now_ns().saturating_add(ns(self.settings.exit_retry_ms));
         let Exit { candidate, refused, .. } = *exit;
-        let closable = self.closable(&owner, candidate.action);
+        let closable = self.closable(&key);
         if closable.is_zero() && self.oms.is_working(&owner) {
             return;
         }
@@ -77,14 +93,14 @@ impl Portfolio {
         match reason {
             // Nothing is held, or what is held is too small to be sold.
             Some(RejectReason::NoPosition) => {
-                self.exits.remove(&owner);
+                self.exits.remove(&key);
             }
             Some(RejectReason::Filter) if trading => {
                 context.count("exits_left_as_dust", 1);
-                self.exits.remove(&owner);
+                self.exits.remove(&key);
             }
             _ => {
-                if let Some(exit) = self.exits.get_mut(&owner) {
+                if let Some(exit) = self.exits.get_mut(&key) {
                     exit.refused = reason;
                 }
             }

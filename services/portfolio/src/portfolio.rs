@@ -17,7 +17,7 @@ use mesh_types::{ClientOrderId, InstrumentId, SignalAction};
 use zerocopy::IntoBytes;
 
 use crate::entries::{Candidate, WINDOW};
-use crate::exits::Exit;
+use crate::exits::{Exit, ExitKey};
 use crate::market::Market;
 use crate::reports::{self, CHECK};
 use crate::settings::{Settings, ns};
@@ -50,7 +50,7 @@ pub struct Portfolio {
     pub(crate) candidates: Vec<Candidate>,
     /// The last bar of which a proposal was decided: the same again, or an older one, is a repeat.
     pub(crate) decided: BTreeMap<(PositionKey, SignalAction), u64>,
-    pub(crate) exits: BTreeMap<PositionKey, Exit>,
+    pub(crate) exits: BTreeMap<ExitKey, Exit>,
     /// Orders of an earlier run whose fate is still asked for; no entries until then.
     pub(crate) unresolved: BTreeSet<ClientOrderId>,
 }
@@ -89,9 +89,15 @@ impl Portfolio {
         if action.is_entry() {
             self.collect(candidate, context);
         } else {
-            self.decided.insert((owner, action), bar_ns);
+            self.note_decided(&candidate);
             self.on_exit(candidate, context);
         }
+    }
+
+    /// Its proposal, and older ones of its kind, are repeats from now on.
+    pub(crate) fn note_decided(&mut self, candidate: &Candidate) {
+        let last = self.decided.entry((candidate.owner(), candidate.action)).or_default();
+        *last = candidate.bar_ns().max(*last);
     }
 
     /// A row of an earlier run.
@@ -104,7 +110,8 @@ impl Portfolio {
             }
         } else if let Some(report) = reports::read(message) {
             // What an executor never had is asked about again; a row of a forgotten order tells nothing.
-            let never_had = matches!(report, Report::Status(status) if status.state == mesh_types::OrderState::Unknown.into());
+            let never_had =
+                matches!(report, Report::Status(status) if status.state == mesh_types::OrderState::Unknown.into());
             if !never_had {
                 let _ = self.oms.apply(&report, at_ns);
             }
@@ -127,11 +134,14 @@ impl Portfolio {
             return;
         }
         if action.is_entry() {
-            self.candidates.retain(|c| (c.owner(), c.action) != (owner, action) || c.bar_ns() > candidate.bar_ns());
-            self.candidates.push(candidate);
+            let newer = |c: &Candidate| c.bar_ns() >= candidate.bar_ns();
+            // The first of several repeats is the one that a verdict names.
+            if !self.candidates.iter().any(|c| (c.owner(), c.action) == (owner, action) && newer(c)) {
+                self.candidates.push(candidate);
+            }
         } else {
-            self.decided.insert((owner, action), candidate.bar_ns());
-            self.exits.insert(owner, Exit { candidate, retry_ns: 0, refused: None });
+            self.note_decided(&candidate);
+            self.exits.insert((owner, action), Exit { candidate, retry_ns: 0, refused: None });
         }
     }
 
@@ -139,18 +149,17 @@ impl Portfolio {
         let Some(at) = self.candidates.iter().position(|c| c.id == verdict.signal) else { return };
         let candidate = self.candidates.swap_remove(at);
         let owner = candidate.owner();
-        self.decided.insert((owner, candidate.action), candidate.bar_ns());
-        // An entry is placed only once nothing is left of an exit before it.
-        let over = self.exits.get(&owner).is_some_and(|exit| exit.candidate.bar_ns() <= candidate.bar_ns());
-        if verdict.allowed == 1 && over {
-            self.exits.remove(&owner);
+        self.note_decided(&candidate);
+        // An entry is placed only once nothing is left of the exits before it.
+        if verdict.allowed == 1 {
+            let bar_ns = candidate.bar_ns();
+            self.exits.retain(|(leaving, _), exit| *leaving != owner || exit.candidate.bar_ns() > bar_ns);
         }
     }
 
     fn on_start(&mut self, context: &mut Context<'_>) {
         self.started = true;
-        let open: Vec<_> =
-            self.oms.unsettled().map(|o| (o.intent().client_order_id, o.intent().instrument)).collect();
+        let open: Vec<_> = self.oms.unsettled().map(|o| (o.intent().client_order_id, o.intent().instrument)).collect();
         for (client_order_id, instrument) in open {
             self.unresolved.insert(client_order_id);
             self.ask(client_order_id, instrument, context);
@@ -162,10 +171,10 @@ impl Portfolio {
         for candidate in core::mem::take(&mut self.candidates) {
             self.collect(candidate, context);
         }
-        let wanted: Vec<PositionKey> = self.exits.keys().copied().collect();
-        for owner in wanted {
-            self.finish_exit(&owner);
-            self.try_exit(owner, context);
+        let wanted: Vec<ExitKey> = self.exits.keys().copied().collect();
+        for key in wanted {
+            self.finish_exits(&key.0);
+            self.try_exit(key, context);
         }
     }
 
@@ -242,15 +251,17 @@ impl Actor for Portfolio {
             let digest = owner(digest, key).i64(position.quantity().mantissa).u64(position.fill_count());
             digest.i64(position.realized_pnl().map_or(-1, |pnl| pnl.mantissa))
         });
-        let digest = self.markets.iter().fold(digest, |digest, (instrument, market)| {
-            market.digest_into(digest.bytes(instrument.as_bytes()))
-        });
+        let digest = self
+            .markets
+            .iter()
+            .fold(digest, |digest, (instrument, market)| market.digest_into(digest.bytes(instrument.as_bytes())));
         let digest = self.candidates.iter().fold(digest, |digest, c| digest.bytes(c.signal.as_bytes()));
-        let digest = self.decided.iter().fold(digest, |digest, ((key, action), bar_ns)| {
-            owner(digest, key).u64(*action as u64).u64(*bar_ns)
-        });
-        let digest = self.exits.iter().fold(digest, |digest, (key, exit)| {
-            let digest = owner(digest, key).bytes(exit.candidate.signal.as_bytes());
+        let digest = self
+            .decided
+            .iter()
+            .fold(digest, |digest, ((key, action), bar_ns)| owner(digest, key).u64(*action as u64).u64(*bar_ns));
+        let digest = self.exits.iter().fold(digest, |digest, ((key, action), exit)| {
+            let digest = owner(digest, key).u64(*action as u64).bytes(exit.candidate.signal.as_bytes());
             digest.u64(exit.retry_ns).u64(exit.refused.map_or(0, |reason| reason as u64))
         });
         let digest = self.unresolved.iter().fold(digest, |digest, id| digest.bytes(id.as_bytes()));

@@ -3,11 +3,10 @@
 use mesh_actor::{Context, TimerId};
 use mesh_codec::Message;
 use mesh_oms::{Alarm, Effect, PositionKey, Report};
-use mesh_types::execution::{
-    Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderStatus, OrderStatusRequest,
-};
+use mesh_types::execution::{Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderStatus, OrderStatusRequest};
 use mesh_types::{ClientOrderId, FixedStr, OrderState, RejectReason};
 
+use crate::exits::ExitKey;
 use crate::portfolio::Portfolio;
 use crate::settings::ns;
 
@@ -47,7 +46,7 @@ impl Portfolio {
             self.on_never_had(&id, context);
         }
         self.resolve(&id, report, &effect);
-        self.finish_exit(&owner);
+        self.finish_exits(&owner);
     }
 
     fn on_alarm(&mut self, alarm: Alarm, context: &mut Context<'_>) {
@@ -115,11 +114,11 @@ impl Portfolio {
         for (client_order_id, instrument) in silent {
             self.ask(client_order_id, instrument, context);
         }
-        let due: Vec<PositionKey> =
-            self.exits.iter().filter(|(_, exit)| exit.retry_ns <= now_ns).map(|(owner, _)| *owner).collect();
-        for owner in due {
-            self.finish_exit(&owner);
-            self.try_exit(owner, context);
+        let due: Vec<ExitKey> =
+            self.exits.iter().filter(|(_, exit)| exit.retry_ns <= now_ns).map(|(key, _)| *key).collect();
+        for key in due {
+            self.finish_exits(&key.0);
+            self.try_exit(key, context);
         }
     }
 
@@ -134,4 +133,3 @@ impl Portfolio {
         self.oms.on_asked(&client_order_id, context.now_ns());
     }
 }
-

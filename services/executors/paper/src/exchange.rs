@@ -11,8 +11,8 @@ use mesh_types::execution::{
 use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo, Trade};
 use mesh_types::system::Gap;
 use mesh_types::{
-    CancelReason, ClientOrderId, Decimal64, InstrumentId, InstrumentStatus, OrderState, OrderType, RejectReason, Rounding,
-    Side, TimeInForce,
+    CancelReason, ClientOrderId, Decimal64, InstrumentId, InstrumentStatus, OrderState, OrderType, RejectReason,
+    Rounding, Side, TimeInForce,
 };
 
 use crate::market::{Market, Take};
@@ -127,7 +127,8 @@ impl PaperExchange {
         if !self.is_live(market, now_ns) {
             return Err((RejectReason::BookNotLive, "the book is not live"));
         }
-        let best = market.best_opposite(terms.side).ok_or((RejectReason::BookNotLive, "nobody is on the other side"))?;
+        let best =
+            market.best_opposite(terms.side).ok_or((RejectReason::BookNotLive, "nobody is on the other side"))?;
         let price = terms.limit.unwrap_or(best).min(best);
         match terms.quantity.mul_rounded(price, -8, Rounding::Floor) {
             Ok(notional) if notional >= info.min_notional.get() => Ok(()),
@@ -442,9 +443,10 @@ impl Actor for PaperExchange {
             market.digest_into(digest.bytes(zerocopy::IntoBytes::as_bytes(instrument)))
         });
         let digest = self.orders.values().fold(digest, |digest, order| order.digest_into(digest));
-        let digest = self.queue.iter().fold(digest, |digest, (due, arrival, id)| {
-            digest.u64(*due).u64(*arrival).bytes(id.as_bytes())
-        });
+        let digest = self
+            .queue
+            .iter()
+            .fold(digest, |digest, (due, arrival, id)| digest.u64(*due).u64(*arrival).bytes(id.as_bytes()));
         let ids = self.resting.values().chain(&self.finished);
         ids.fold(digest, |digest, id| digest.bytes(id.as_bytes())).value()
     }

@@ -99,8 +99,10 @@ impl Market {
 
     /// An earlier run took this.
     pub(crate) fn restore_taken(&mut self, side: Side, price: Decimal64, quantity: Decimal64) {
-        let taken =
-            self.taken.entry((side == Side::Sell, price)).or_insert(Taken { displayed: None, quantity: Decimal64::ZERO });
+        let taken = self
+            .taken
+            .entry((side == Side::Sell, price))
+            .or_insert(Taken { displayed: None, quantity: Decimal64::ZERO });
         taken.quantity = taken.quantity.checked_add(quantity).unwrap_or(quantity);
     }
 
