@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::capture::CaptureWord;
+use crate::commands::topology::Target;
+
 /// The command line and supervisor of an Alphamesh.
 #[derive(Debug, Parser)]
 #[command(name = "mesh", version, max_term_width = 110, infer_long_args = true)]
@@ -58,6 +61,57 @@ pub(crate) enum Word {
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         timeout: u64,
     },
+    /// What the processes say: one log, or all in one stream
+    Logs {
+        /// The processes; `mesh` is the supervisor [default: all]
+        names: Vec<String>,
+        /// Go on with what comes
+        #[arg(long, short)]
+        follow: bool,
+        /// Lines to begin with
+        #[arg(long = "lines", short = 'n', default_value_t = 50, value_name = "COUNT")]
+        count: usize,
+    },
+    /// Decode a capture log or raw bytes; exit code 1 when something in it is no message
+    Decode {
+        /// A segment, a run's directory, raw frames; - is standard input
+        #[arg(value_name = "FILE|-")]
+        input: PathBuf,
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// What was recorded: list, verify, show, cut, export
+    #[command(subcommand)]
+    Capture(CaptureWord),
+    /// Check a topology, and each process's settings
+    Check {
+        #[command(flatten)]
+        choice: Choice,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the profiles, or print one to make your own from
+    Profiles {
+        /// The profile to print
+        name: Option<String>,
+    },
+    /// Write systemd units or a compose file for a topology
+    Export {
+        /// What for
+        #[arg(value_enum)]
+        target: Target,
+        #[command(flatten)]
+        choice: Choice,
+        /// The directory to write to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Print the protocol's description: docs/protocol.md
+    Protocol,
+    /// Print the version
+    Version,
     /// Run the supervisor here; `up` does it in the background
     Supervise {
         /// Adopt what runs, stop all of it, and end

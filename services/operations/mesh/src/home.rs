@@ -155,7 +155,7 @@ pub(crate) fn claim(layout: &Layout, mode: Mode) -> Outcome<Identity> {
 /// Writes a file of ours so that readers see the old text or the new one, also after a crash.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
+    beside.push(format!(".{}.new", std::process::id()));
     let beside = PathBuf::from(beside);
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     io::Write::write_all(&mut file, bytes)?;

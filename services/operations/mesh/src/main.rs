@@ -18,9 +18,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use mesh_runtime::logging::{self, LogFormat};
+use mesh_topology::profiles;
 
 use cli::{Choice, Cli, Word};
-use commands::{lifecycle, status};
+use commands::{capture, lifecycle, logs, status, topology};
+use console::Console;
 use failure::{Failure, Outcome};
 use home::Chosen;
 
@@ -58,6 +60,14 @@ fn run(cli: Cli) -> Outcome {
         Word::Start { name, timeout } => wait(lifecycle::start(&layout, &name, false, Duration::from_secs(timeout))),
         Word::Restart { name, timeout } => wait(lifecycle::start(&layout, &name, true, Duration::from_secs(timeout))),
         Word::Stop { name } => wait(lifecycle::stop(&layout, &name)),
+        Word::Logs { names, follow, count } => logs::logs(&layout, &names, follow, count),
+        Word::Decode { input, json } => capture::decode(&input, json),
+        Word::Capture(word) => capture::capture(&layout, word),
+        Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),
+        Word::Profiles { name } => topology::profiles(name.as_deref()),
+        Word::Export { target, choice, out } => topology::export(&layout, &chosen(&choice)?, target, &out),
+        Word::Protocol => Ok(Console::new().line(mesh_codec::protocol_doc::render().trim_end())?),
+        Word::Version => Ok(Console::new().line(concat!("mesh ", env!("CARGO_PKG_VERSION")))?),
     }
 }
 
@@ -68,6 +78,11 @@ fn named(choice: &Choice) -> Outcome<Option<Chosen>> {
         (None, Some(name)) => Chosen::profile(name).map(Some),
         (None, None) => Ok(None),
     }
+}
+
+/// The topology that is named, else the default profile.
+fn chosen(choice: &Choice) -> Outcome<Chosen> {
+    named(choice)?.map_or_else(|| Chosen::profile(profiles::DEFAULT), Ok)
 }
 
 fn wait(command: impl Future<Output = Outcome>) -> Outcome {

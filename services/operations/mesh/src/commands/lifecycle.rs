@@ -1,11 +1,12 @@
 //! `up`, `down`, `start`, `stop`, `restart`: each says what it does as it happens.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mesh_topology::{Layout, confirm, profiles, render};
 
+use crate::commands::logs::last_lines;
 use crate::console::{Console, Tone, duration};
 use crate::control::{self, Request};
 use crate::failure::{Failure, Outcome};
@@ -25,6 +26,10 @@ const NO_PROGRESS: Duration = Duration::from_secs(60);
 /// `mesh up`. Where no topology is named it is the one that runs, else the default.
 pub(crate) async fn up(layout: &Layout, named: Option<Chosen>, timeout: Duration) -> Outcome {
     let began = Instant::now();
+    home::create(layout)?;
+    // One `up` after the other; the second finds what the first has started.
+    let one_at_a_time = std::fs::File::open(layout.home())?;
+    one_at_a_time.lock()?;
     let before = survey::report(layout).await?;
     let running = if before.runs() { Chosen::active(layout)? } else { None };
     let chosen = match (named, &running) {
@@ -40,17 +45,18 @@ pub(crate) async fn up(layout: &Layout, named: Option<Chosen>, timeout: Duration
     chosen.topology.check_binaries(&chosen.origin, &chosen.text, &home::programs(&binaries)).map_err(|problems| {
         Failure::usage(format!("{problems}\nThe binaries are looked for in {}.", binaries.display()))
     })?;
-    home::create(layout)?;
     let identity = home::claim(layout, chosen.topology.mode)?;
     let mut console = Console::new();
-    if before.supervisor.is_none() {
+    if before.supervisor.is_some() {
+        ask(layout, &Request::StartAll).await?;
+    } else {
         prepare(layout, &chosen, identity.id, &before, binaries)?;
         if before.runs() {
             console.line("The supervisor was dead; the processes that run are adopted.")?;
         }
         start_supervisor(layout, &[]).await?;
     }
-    ask(layout, &Request::StartAll).await?;
+    drop(one_at_a_time);
     let report = watch_start(layout, &mut console, timeout).await?;
     if report.is_ready() {
         return farewell(&mut console, layout, &report, began.elapsed());
@@ -109,8 +115,8 @@ async fn start_supervisor(layout: &Layout, arguments: &[&str]) -> Outcome {
         if control::ask(&layout.control_socket(), &Request::Status).await?.is_some() {
             return Ok(());
         }
-        if let Some(status) = ended(&mut child)? {
-            // Two `up` at once: the other one's supervisor serves both. With nothing left to stop it ends soon.
+        if let Some(status) = child.try_wait()? {
+            // With nothing left to stop it ends soon. And somebody else may have started one.
             if status.success() || control::ask(&layout.control_socket(), &Request::Status).await?.is_some() {
                 return Ok(());
             }
@@ -121,10 +127,6 @@ async fn start_supervisor(layout: &Layout, arguments: &[&str]) -> Outcome {
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-fn ended(child: &mut Child) -> Outcome<Option<std::process::ExitStatus>> {
-    Ok(child.try_wait()?)
 }
 
 /// Asks the supervisor, which is started where it is dead and there is something to supervise.
@@ -216,10 +218,7 @@ fn complain(console: &mut Console, layout: &Layout, report: &MeshReport, timeout
 
 /// The last lines of a log, indented.
 fn tail(path: &Path, count: usize) -> String {
-    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    let skip = lines.len().saturating_sub(count);
-    lines.iter().skip(skip).map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    last_lines(path, count).iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// `mesh down`.

@@ -1,4 +1,7 @@
 //! What each word of the command line does.
 
+pub(crate) mod capture;
 pub(crate) mod lifecycle;
+pub(crate) mod logs;
 pub(crate) mod status;
+pub(crate) mod topology;
