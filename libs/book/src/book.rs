@@ -1,53 +1,109 @@
 //! The price levels of one instrument.
 //!
-//! Each side is one sorted vector with its best level at the end: most changes are near the best, so they move few
-//! elements. Levels never have quantity 0 and no price twice.
+//! Each side has two tiers: its best levels in one sorted vector with the best at the end, where nearly all changes are and
+//! where reading is; the others in a tree, so that a change far from the best moves nothing. Levels never have quantity 0
+//! and no price twice; every level of the vector ranks above every one of the tree; the vector holds at least
+//! [`MAX_ORDER_LEVELS`] levels, or all there are.
+
+use std::collections::BTreeMap;
 
 use mesh_types::Side;
+use mesh_types::limits::MAX_ORDER_LEVELS;
 
 use crate::level::{Exponents, Level};
 
-/// One side, sorted by rank with the best last. The rank of a bid is its price, the rank of an ask its negated price.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Levels that the vector keeps at least, taken from the tree when it would have fewer.
+const LEAST: usize = MAX_ORDER_LEVELS;
+/// Levels that the vector keeps at most; then the worst ones go to the tree.
+const MOST: usize = 2 * LEAST;
+
+/// One side, sorted by rank. The rank of a bid is its price, the rank of an ask its negated price.
+#[derive(Clone, Debug, Default)]
 struct Ladder {
+    /// The best levels, best last; ranks in place of prices.
     levels: Vec<Level>,
+    /// Quantity by rank, of all the others.
+    deep: BTreeMap<i64, i64>,
 }
 
 impl Ladder {
     /// Sets the level in which `price` holds the rank.
     #[inline]
     fn set(&mut self, level: Level) {
+        let beyond = self.levels.first().is_some_and(|worst| level.price < worst.price);
+        if beyond && self.levels.len() >= LEAST {
+            return self.set_deep(level);
+        }
         let at = self.place(level.price);
         match self.levels.get_mut(at) {
             Some(found) if found.price == level.price => {
                 if level.quantity == 0 {
                     self.levels.remove(at);
+                    self.refill();
                 } else {
                     found.quantity = level.quantity;
                 }
             }
-            _ if level.quantity != 0 => self.levels.insert(at, level),
+            _ if level.quantity != 0 => {
+                self.levels.insert(at, level);
+                self.spill();
+            }
             // A level that is not there is removed: normal, it lay beyond the snapshot.
             _ => {}
         }
     }
 
-    /// Index of the first level that ranks at least `rank`: searched in steps that double from the best.
+    fn set_deep(&mut self, level: Level) {
+        if level.quantity == 0 {
+            self.deep.remove(&level.price);
+        } else {
+            self.deep.insert(level.price, level.quantity);
+        }
+    }
+
+    /// Takes levels from the tree when the vector has become short.
+    fn refill(&mut self) {
+        if self.levels.len() >= LEAST || self.deep.is_empty() {
+            return;
+        }
+        let mut more = Vec::with_capacity(MOST);
+        while more.len() < LEAST
+            && let Some((price, quantity)) = self.deep.pop_last()
+        {
+            more.push(Level::new(price, quantity));
+        }
+        more.reverse();
+        more.append(&mut self.levels);
+        self.levels = more;
+    }
+
+    /// Gives levels to the tree when the vector has become long.
+    fn spill(&mut self) {
+        if self.levels.len() > MOST {
+            let worst = self.levels.drain(..MOST / 4);
+            self.deep.extend(worst.map(|level| (level.price, level.quantity)));
+        }
+    }
+
+    fn clear(&mut self) {
+        self.levels.clear();
+        self.deep.clear();
+    }
+
+    /// All levels, best first.
+    fn iter(&self) -> impl Iterator<Item = Level> + '_ {
+        let deep = self.deep.iter().rev().map(|(price, quantity)| Level::new(*price, *quantity));
+        self.levels.iter().rev().copied().chain(deep)
+    }
+
+    fn len(&self) -> usize {
+        self.levels.len() + self.deep.len()
+    }
+
+    /// Index of the first level that ranks at least `rank`.
     #[inline]
     fn place(&self, rank: i64) -> usize {
-        let mut end = self.levels.len();
-        let mut step = 1;
-        while let Some(probe) = end.checked_sub(step) {
-            match self.levels.get(probe) {
-                Some(level) if level.price >= rank => end = probe,
-                _ => {
-                    let window = self.levels.get(probe..end).unwrap_or_default();
-                    return probe + window.partition_point(|level| level.price < rank);
-                }
-            }
-            step *= 2;
-        }
-        self.levels.get(..end).unwrap_or_default().partition_point(|level| level.price < rank)
+        self.levels.partition_point(|level| level.price < rank)
     }
 
     fn best(&self) -> Option<Level> {
@@ -60,7 +116,7 @@ const fn ask_rank(level: Level) -> Level {
 }
 
 /// The price levels of one instrument, both sides, at fixed exponents.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Book {
     exponents: Exponents,
     bids: Ladder,
@@ -102,8 +158,8 @@ impl Book {
 
     /// Removes all levels.
     pub fn clear(&mut self) {
-        self.bids.levels.clear();
-        self.asks.levels.clear();
+        self.bids.clear();
+        self.asks.clear();
     }
 
     /// The best bid.
@@ -117,23 +173,23 @@ impl Book {
     }
 
     /// Bids, best first.
-    pub fn bids(&self) -> impl DoubleEndedIterator<Item = Level> + ExactSizeIterator + '_ {
-        self.bids.levels.iter().rev().copied()
+    pub fn bids(&self) -> impl Iterator<Item = Level> + '_ {
+        self.bids.iter()
     }
 
     /// Asks, best first.
-    pub fn asks(&self) -> impl DoubleEndedIterator<Item = Level> + ExactSizeIterator + '_ {
-        self.asks.levels.iter().rev().copied().map(ask_rank)
+    pub fn asks(&self) -> impl Iterator<Item = Level> + '_ {
+        self.asks.iter().map(ask_rank)
     }
 
     /// Number of bid levels.
     pub fn bid_count(&self) -> usize {
-        self.bids.levels.len()
+        self.bids.len()
     }
 
     /// Number of ask levels.
     pub fn ask_count(&self) -> usize {
-        self.asks.levels.len()
+        self.asks.len()
     }
 
     /// True where it is not crossed: the best bid is below the best ask, or a side is empty.
@@ -145,7 +201,8 @@ impl Book {
         }
     }
 
-    /// The best `depth` levels of a side as they are stored, best last; ranks in place of prices.
+    /// The best `depth` levels of a side, at most [`MAX_ORDER_LEVELS`], as they are stored: best last, ranks in place of
+    /// prices.
     pub(crate) fn top(&self, side: Side, depth: usize) -> &[Level] {
         let levels = match side {
             Side::Buy => &self.bids.levels,
@@ -223,6 +280,33 @@ pub(crate) mod tests {
                 prop_assert_eq!(book.bids().collect::<Vec<_>>(), plain.bids());
                 prop_assert_eq!(book.asks().collect::<Vec<_>>(), plain.asks());
             }
+        }
+
+        #[test]
+        fn it_is_a_sorted_map_across_its_tiers(
+            start in 0i64..3_000,
+            changes in proptest::collection::vec((any::<bool>(), 1i64..3_000, 0i64..3), 0..3_000),
+            walk in any::<bool>(),
+        ) {
+            let (mut book, mut plain) = (Book::new(Exponents::default()), Plain::default());
+            let first = (1..=start).map(|price| (Side::Buy, Level::new(price, 1)));
+            let walked = changes.iter().enumerate().map(|(index, (buy, price, quantity))| {
+                // Either anywhere, or eating from the best down.
+                let price = if walk { (start - i64::try_from(index).expect("small")).max(1) } else { *price };
+                let side = if *buy || walk { Side::Buy } else { Side::Sell };
+                (side, Level::new(price, if walk { quantity / 2 } else { *quantity }))
+            });
+            for (index, (side, level)) in first.chain(walked).enumerate() {
+                book.set(side, level);
+                plain.set(side, level);
+                if index % 64 == 0 {
+                    prop_assert_eq!(book.bids().collect::<Vec<_>>(), plain.bids());
+                    prop_assert_eq!(book.asks().collect::<Vec<_>>(), plain.asks());
+                }
+                prop_assert!(book.bids.levels.len() >= LEAST.min(book.bid_count()) && book.bids.levels.len() <= MOST);
+            }
+            prop_assert_eq!(book.bids().collect::<Vec<_>>(), plain.bids());
+            prop_assert_eq!((book.bid_count(), book.ask_count()), (plain.bids.len(), plain.asks.len()));
         }
 
         #[test]

@@ -43,45 +43,78 @@ type Result<T> = core::result::Result<T, JsonError>;
 /// A position in the bytes of one message.
 #[derive(Clone, Copy, Debug)]
 pub struct Scanner<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    /// What is still to be read.
+    rest: &'a [u8],
+    len: usize,
     depth: usize,
 }
 
 impl<'a> Scanner<'a> {
     /// At the start of a message.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, depth: 0 }
+        Self { rest: bytes, len: bytes.len(), depth: 0 }
     }
 
     /// Byte offset in the message.
     pub const fn offset(&self) -> usize {
-        self.at
+        self.len.wrapping_sub(self.rest.len())
     }
 
     /// An error at this place.
+    #[cold]
     pub fn error(&self, expected: &'static str) -> JsonError {
-        JsonError { expected, offset: self.at, found: self.bytes.get(self.at).copied() }
+        JsonError { expected, offset: self.offset(), found: self.rest.first().copied() }
+    }
+
+    #[inline(always)]
+    fn step(&mut self, bytes: usize) -> &'a [u8] {
+        let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        taken
     }
 
     /// The next byte that is no white space; 0 at the end.
     #[inline(always)]
     pub fn peek(&mut self) -> u8 {
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                Some(byte) => return *byte,
-                None => return 0,
-            }
+        match self.rest {
+            [byte, ..] if *byte > b' ' => *byte,
+            _ => self.skip_space(),
         }
+    }
+
+    #[cold]
+    fn skip_space(&mut self) -> u8 {
+        self.rest = self.rest.trim_ascii_start();
+        self.rest.first().copied().unwrap_or(0)
     }
 
     /// Steps over `byte` if it is next.
     #[inline(always)]
     pub fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == byte;
-        self.at += usize::from(found);
-        found
+        if self.peek() != byte {
+            return false;
+        }
+        // At the end `peek` gives 0, which is never asked for.
+        self.step(1);
+        true
+    }
+
+    /// Steps over these very bytes if they are next: the usual beginning of a message, taken at once.
+    #[inline(always)]
+    pub fn take_bytes(&mut self, bytes: &[u8]) -> bool {
+        match self.rest.strip_prefix(bytes) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// True where these very bytes are next.
+    #[inline(always)]
+    pub fn is_at(&self, bytes: &[u8]) -> bool {
+        self.rest.starts_with(bytes)
     }
 
     /// Steps over `byte`.
@@ -99,7 +132,7 @@ impl<'a> Scanner<'a> {
     /// When something else is.
     pub fn end(&mut self) -> Result<()> {
         self.peek();
-        if self.at == self.bytes.len() { Ok(()) } else { Err(self.error("the end of the message")) }
+        if self.rest.is_empty() { Ok(()) } else { Err(self.error("the end of the message")) }
     }
 
     /// Reads an object: `field` is called with each key, in the message's order, and must read or skip its value.
@@ -112,8 +145,7 @@ impl<'a> Scanner<'a> {
         self.enter()?;
         if !self.take(b'}') {
             loop {
-                let key = self.raw_text()?;
-                self.expect(b':', "':' after a key")?;
+                let key = self.key()?;
                 field(self, key)?;
                 if !self.take(b',') {
                     break;
@@ -152,25 +184,63 @@ impl<'a> Scanner<'a> {
         if self.depth > MAX_DEPTH { Err(self.error("at most 32 levels of nesting")) } else { Ok(()) }
     }
 
+    /// A key of an object, and its colon. Most keys of venues have one letter.
+    ///
+    /// # Errors
+    /// When no key is next.
+    #[inline(always)]
+    pub fn key(&mut self) -> Result<&'a [u8]> {
+        if let [b'"', key, b'"', b':', rest @ ..] = self.rest
+            && *key != b'"'
+            && *key != b'\\'
+        {
+            self.rest = rest;
+            return Ok(core::slice::from_ref(key));
+        }
+        let key = self.raw_text()?;
+        self.expect(b':', "':' after a key")?;
+        Ok(key)
+    }
+
     /// The bytes between quotes as they are, escapes not resolved.
     ///
     /// # Errors
     /// When no text is next, or it does not end.
     #[inline(always)]
     pub fn raw_text(&mut self) -> Result<&'a [u8]> {
+        self.plain_text().map_or_else(|| self.escaped_text(), Ok)
+    }
+
+    /// A text without escapes; `None`, and nothing read, where something else is next.
+    #[inline(always)]
+    fn plain_text(&mut self) -> Option<&'a [u8]> {
+        if self.peek() != b'"' {
+            return None;
+        }
+        let (_, text) = self.rest.split_first()?;
+        let end = text.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let (text, rest) = text.split_at_checked(end)?;
+        let (quote, rest) = rest.split_first()?;
+        if *quote != b'"' {
+            return None;
+        }
+        self.rest = rest;
+        Some(text)
+    }
+
+    #[cold]
+    fn escaped_text(&mut self) -> Result<&'a [u8]> {
         self.expect(b'"', "a text in quotes")?;
-        let start = self.at;
+        let text = self.rest;
         loop {
-            match self.bytes.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => self.at += 2,
-                Some(_) => self.at += 1,
-                None => return Err(self.error("a closing quote")),
+            match self.step(1) {
+                [b'"'] => break,
+                [b'\\'] => drop(self.step(1)),
+                [] => return Err(self.error("a closing quote")),
+                _ => {}
             }
         }
-        let text = self.bytes.get(start..self.at).unwrap_or_default();
-        self.at += 1;
-        Ok(text)
+        Ok(text.get(..text.len() - self.rest.len() - 1).unwrap_or_default())
     }
 
     /// A text.
@@ -180,11 +250,8 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub fn text(&mut self) -> Result<&'a str> {
         let start = *self;
-        let raw = self.raw_text()?;
-        match core::str::from_utf8(raw) {
-            Ok(text) if !raw.contains(&b'\\') => Ok(text),
-            _ => Err(start.error("a text in UTF-8 without escapes")),
-        }
+        let text = self.plain_text().and_then(|text| core::str::from_utf8(text).ok());
+        text.ok_or_else(|| start.error("a text in UTF-8 without escapes"))
     }
 
     /// A whole number without sign, in quotes or not.
@@ -194,18 +261,45 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub fn unsigned(&mut self) -> Result<u64> {
         let quoted = self.take(b'"');
-        let start = self.at;
-        let mut value = 0u64;
-        while let Some(digit) = self.bytes.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|d| *d < 10) {
-            let next = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit)));
-            value = next.ok_or_else(|| self.error("a whole number of at most 64 bits"))?;
-            self.at += 1;
+        let start = self.rest;
+        let (mut value, digits) = self.digits(0);
+        if digits > 18 {
+            value = self.careful_unsigned(start)?;
         }
-        let ends = !matches!(self.bytes.get(self.at), Some(b'.' | b'e' | b'E'));
-        if self.at == start || !ends || quoted && !self.close_quote() {
+        let ends = !matches!(self.rest, [b'.' | b'e' | b'E', ..]);
+        if digits == 0 || !ends || quoted && !self.close_quote() {
             return Err(self.error("a whole number"));
         }
         Ok(value)
+    }
+
+    #[cold]
+    fn careful_unsigned(&self, start: &[u8]) -> Result<u64> {
+        let digits = start.get(..start.len() - self.rest.len()).unwrap_or_default();
+        let add = |value: u64, digit: &u8| value.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+        digits.iter().try_fold(0, add).ok_or_else(|| self.error("a whole number of at most 64 bits"))
+    }
+
+    /// Reads the digits that are next onto `value`, wrapping, and says how many there were.
+    #[inline(always)]
+    fn digits(&mut self, mut value: u64) -> (u64, usize) {
+        let mut count = 0;
+        // Eight at a time: where the next number starts is known before this one's value is.
+        while let Some(chunk) = self.rest.first_chunk() {
+            let (digits, found) = eight_digits(u64::from_le_bytes(*chunk));
+            value = value.wrapping_mul(POWERS.get(found).copied().unwrap_or(0)).wrapping_add(digits);
+            count += found;
+            self.step(found);
+            if found < 8 || !matches!(self.rest, [b'0'..=b'9', ..]) {
+                return (value, count);
+            }
+        }
+        while let [byte @ b'0'..=b'9', rest @ ..] = self.rest {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+            count += 1;
+            self.rest = rest;
+        }
+        (value, count)
     }
 
     /// A whole number with or without sign.
@@ -220,10 +314,13 @@ impl<'a> Scanner<'a> {
         Ok(if negative { -value } else { value })
     }
 
+    #[inline(always)]
     fn close_quote(&mut self) -> bool {
-        let closed = self.bytes.get(self.at) == Some(&b'"');
-        self.at += usize::from(closed);
-        closed
+        if let [b'"', rest @ ..] = self.rest {
+            self.rest = rest;
+            return true;
+        }
+        false
     }
 
     /// A decimal, in quotes or not, with every digit that is printed.
@@ -233,34 +330,30 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub fn decimal(&mut self) -> Result<Decimal64> {
         let quoted = self.take(b'"');
-        let start = self.at;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let negative = rest.first() == Some(&b'-');
-        let mut mantissa = 0u64;
-        let mut digits = 0usize;
-        let mut point = None;
-        let mut index = usize::from(negative);
-        while let Some(&byte) = rest.get(index) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit < 10 {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-                digits += 1;
-            } else if byte == b'.' && point.is_none() {
-                point = Some(digits);
-            } else {
-                break;
-            }
-            index += 1;
+        let start = self.rest;
+        let negative = matches!(self.rest, [b'-', ..]);
+        self.step(usize::from(negative));
+        let (mut mantissa, whole) = self.digits(0);
+        let mut decimals = 0;
+        if let [b'.', rest @ ..] = self.rest {
+            self.rest = rest;
+            (mantissa, decimals) = self.digits(mantissa);
         }
         // 18 digits fit 63 bits; what has more, or an exponent, takes the careful way.
-        let plain = matches!(rest.get(index), Some(b'"' | b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') | None);
-        let value = if plain && (1..=18).contains(&digits) {
-            self.at = start + index;
-            let exponent = point.map_or(0, |point| -((digits - point) as i8));
-            Decimal64::new(if negative { -(mantissa as i64) } else { mantissa as i64 }, exponent)
-        } else {
-            self.careful_decimal()?
+        let plain = match self.rest {
+            [b'"', rest @ ..] if quoted => {
+                self.rest = rest;
+                true
+            }
+            [b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t', ..] | [] => !quoted,
+            _ => false,
         };
+        if plain && (1..=18).contains(&(whole + decimals)) {
+            let mantissa = if negative { -(mantissa as i64) } else { mantissa as i64 };
+            return Ok(Decimal64::new(mantissa, -(decimals as i8)));
+        }
+        self.rest = start;
+        let value = self.careful_decimal()?;
         if quoted && !self.close_quote() {
             return Err(self.error("a closing quote after a decimal"));
         }
@@ -269,14 +362,13 @@ impl<'a> Scanner<'a> {
 
     #[cold]
     fn careful_decimal(&mut self) -> Result<Decimal64> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
-        let text = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
+        let len = self.rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
+        let text = self.rest.get(..len.unwrap_or(self.rest.len())).unwrap_or_default();
         let value = Decimal64::parse_bytes(text).map_err(|error| match error {
             DecimalError::Overflow => self.error("a decimal of at most 18 digits"),
             _ => self.error("a decimal number"),
         })?;
-        self.at += text.len();
+        self.step(text.len());
         Ok(value)
     }
 
@@ -300,9 +392,7 @@ impl<'a> Scanner<'a> {
 
     fn take_word(&mut self, word: &str) -> bool {
         self.peek();
-        let found = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes()));
-        self.at += if found { word.len() } else { 0 };
-        found
+        self.take_bytes(word.as_bytes())
     }
 
     /// Steps over any value, and gives its bytes.
@@ -311,7 +401,7 @@ impl<'a> Scanner<'a> {
     /// When no value is next, or it does not end.
     pub fn skip(&mut self) -> Result<&'a [u8]> {
         let first = self.peek();
-        let start = self.at;
+        let start = self.rest;
         match first {
             b'"' => {
                 self.raw_text()?;
@@ -323,14 +413,34 @@ impl<'a> Scanner<'a> {
             }
             b'n' if self.take_null() => {}
             b'-' | b'0'..=b'9' => {
-                let rest = self.bytes.get(start..).unwrap_or_default();
-                let len = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
-                self.at = start + len.unwrap_or(rest.len());
+                let len = start.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
+                self.step(len.unwrap_or(start.len()));
             }
             _ => return Err(self.error("a value")),
         }
-        Ok(self.bytes.get(start..self.at).unwrap_or_default())
+        Ok(start.get(..start.len() - self.rest.len()).unwrap_or_default())
     }
+}
+
+const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// Value and number of the digits that eight bytes (the first lowest) begin with.
+#[inline(always)]
+const fn eight_digits(chunk: u64) -> (u64, usize) {
+    // Digits become 0 to 9; in every other byte, up to the first, the high bit is set by one of the two. What a carry
+    // does lies behind the first.
+    let digits = chunk ^ 0x3030_3030_3030_3030;
+    let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
+    let count = (others.trailing_zeros() / 8) as usize;
+    if count == 0 {
+        return (0, 0);
+    }
+    // Moved up, so that zeros lead; then neighbours are joined: pairs, and pairs of pairs in one product each.
+    let digits = digits << (64 - 8 * count);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let high = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
+    let low = ((pairs >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
+    (high.wrapping_add(low) >> 32, count)
 }
 
 #[cfg(test)]

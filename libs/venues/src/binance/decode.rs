@@ -36,9 +36,15 @@ impl Decoder {
     /// When the frame is not what Binance sends, with the place. An array's events before the place have been told.
     pub fn decode<'a>(&mut self, frame: &'a [u8], mut on: impl FnMut(Option<&'a str>, &Event<'_>)) -> Result<()> {
         let mut scanner = Scanner::new(frame);
-        if scanner.peek() != b'{' {
-            self.value(&mut scanner, None, &mut on)?;
-            return scanner.end();
+        // As combined streams write it; other orders and white space take the general way below.
+        if scanner.take_bytes(br#"{"stream":"#) {
+            let stream = scanner.text()?;
+            if scanner.take_bytes(br#","data":"#) {
+                self.value(&mut scanner, Some(stream), &mut on)?;
+                scanner.expect(b'}', "'}' after the field \"data\"")?;
+                return scanner.end();
+            }
+            scanner = Scanner::new(frame);
         }
         let combined = first_key(scanner).is_some_and(|key| key == b"stream" || key == b"data");
         if !combined {
@@ -99,21 +105,15 @@ impl Decoder {
     #[inline]
     fn event<'e, 'a: 'e>(&'e mut self, scanner: &mut Scanner<'a>, stream: Option<&str>) -> Result<Event<'e>> {
         scanner.peek();
-        let kind = match first_key(*scanner) {
-            Some(b"e") => event_type(*scanner)?,
+        if scanner.is_at(br#"{"u":"#) {
             // Spot's and COIN-M's bookTicker start so; whether it is one is seen while it is read.
-            Some(b"u") => {
-                let start = *scanner;
-                if let Some(ticker) = book_ticker(scanner)? {
-                    return Ok(Event::BookTicker(ticker));
-                }
-                *scanner = start;
-                event_type(*scanner)?
+            let start = *scanner;
+            if let Some(ticker) = book_ticker(scanner)? {
+                return Ok(Event::BookTicker(ticker));
             }
-            Some(b"lastUpdateId") => return self.depth(scanner),
-            Some(_) => event_type(*scanner)?,
-            None => None,
-        };
+            *scanner = start;
+        }
+        let kind = event_type(*scanner)?;
         let Some(kind) = kind else { return self.without_type(scanner) };
         match kind {
             "trade" => trade(scanner, false),
@@ -278,8 +278,7 @@ fn event_type(mut scanner: Scanner<'_>) -> Result<Option<&str>> {
         return Ok(None);
     }
     loop {
-        let key = scanner.raw_text()?;
-        scanner.expect(b':', "':' after a key")?;
+        let key = scanner.key()?;
         if key == b"e" && scanner.peek() == b'"' {
             return scanner.text().map(Some);
         }
