@@ -1,5 +1,5 @@
 //! The manifest of a run: what was recorded, with what, and how it ended. It is replaced as a whole, when the run starts,
-//! at each sealed segment and at the end; a run that died keeps its last one, and [`crate::recover`] completes it.
+//! at each sealed segment and at the end; a run that died keeps its last one, and [`mod@crate::recover`] completes it.
 
 use std::fs;
 use std::path::Path;

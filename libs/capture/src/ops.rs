@@ -1,4 +1,4 @@
-//! What `mesh capture` does with captures: list, show, cut, export. Verifying is [`crate::verify`], decoding
+//! What `mesh capture` does with captures: list, show, cut, export. Verifying is [`mod@crate::verify`], decoding
 //! [`crate::decode`].
 
 use std::io::Write;

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
 use mesh_types::system::{Gap, GapRange};
 use mesh_types::wire::{Coded, Tailed, U16, U64};
-use mesh_types::{Domain, SourceId};
+use mesh_types::{Domain, MessageId, SourceId};
 
+use crate::capture::{Capture, TimeRange, runs};
 use crate::error::CaptureError;
 use crate::manifest::RunInfo;
 use crate::recover::{Recovered, recover};
 use crate::retention::prune_captures;
+use crate::segment::Item;
 use crate::writer::{CaptureWriter, WriterLimits};
 
 /// Bounds of a recording.
@@ -190,6 +192,27 @@ impl Recording {
         self.declare_losses(now_ns);
         self.writer.take().map_or(Ok(()), |mut writer| writer.finish(now_ns).map(|_| ()))
     }
+}
+
+/// The last message of each source in the newest segment: where a recorder that was started again goes on, as far as relays
+/// have kept what came after. Relays' own messages have no place.
+///
+/// # Errors
+/// When the system refuses.
+pub fn last_positions(root: &Path) -> Result<Vec<MessageId>, CaptureError> {
+    let runs = runs(root)?;
+    let Some(segment) = runs.iter().rev().find_map(|run| run.segments.last()) else { return Ok(Vec::new()) };
+    let mut reader = Capture::open(&segment.path)?.reader(TimeRange::ALL);
+    let mut positions = BTreeMap::new();
+    while let Some(item) = reader.next_item()? {
+        if let Item::Record(record) = item
+            && record.message.sequence() > 0
+        {
+            let id = record.message.id();
+            positions.insert((id.domain, id.source), id);
+        }
+    }
+    Ok(positions.into_values().collect())
 }
 
 /// Messages that were not recorded.

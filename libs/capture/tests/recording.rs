@@ -7,8 +7,9 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use mesh_capture::recording::{Recording, RecordingLimits};
+use mesh_capture::recording::{Recording, RecordingLimits, last_positions};
 use mesh_capture::{Capture, Item, RunStatus, TimeRange, WriterLimits, verify};
+use mesh_codec::Message;
 use mesh_types::SourceId;
 use mesh_types::system::Gap;
 use support::{frame, received_ns, run_info};
@@ -130,6 +131,8 @@ fn what_a_killed_recorder_left_is_recovered_at_the_next_start() {
     recording.flush(received_ns(0)).expect("written");
     recording.frames(received_ns(1), &frame(1));
     drop(recording);
+    let positions = last_positions(root.path()).expect("read");
+    assert_eq!(positions, [Message::parse(&frame(0)).expect("a message").id()], "where relays should go on");
     let mut run = run_info("recorder");
     run.started_ns += 1;
     let (_, recovered) = Recording::start(root.path(), run, SourceId::new(60), LIMITS).expect("started");

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use mesh_capture::recording::Recording;
+use mesh_capture::recording::{Recording, last_positions};
 use mesh_capture::{RunInfo, RunStatus};
 use mesh_runtime::{About, BoxError, Process, clock};
 use mesh_transport::{Backoff, Client, ClientConfig, ClientEvent, Identity, Poller, Subscription, TypeSet};
-use mesh_types::{Domain, FixedStr, Role, SourceId};
+use mesh_types::{Domain, FixedStr, MessageId, Role, SourceId};
 use sha2::{Digest, Sha256};
 
 use settings::RecorderSettings;
@@ -40,6 +40,8 @@ struct Connection {
 fn record(process: RecorderProcess) -> Result<(), BoxError> {
     let root = process.config.mesh.capture_dir();
     let source = SourceId::new(process.config.process.source.get());
+    // Relays of signals and orders have kept what came while nobody recorded.
+    let positions = last_positions(&root)?;
     let (mut recording, recovered) = Recording::start(&root, run_info(&process)?, source, process.settings.limits())?;
     for run in recovered {
         let quarantined = run.manifest.status == RunStatus::Quarantined;
@@ -48,7 +50,7 @@ fn record(process: RecorderProcess) -> Result<(), BoxError> {
     let dropped = process.metrics.counter("alphamesh_recorder_dropped", "Messages that could not be recorded");
     let run_bytes = process.metrics.gauge("alphamesh_recorder_run_bytes", "Bytes of the run being written");
 
-    let mut connections = connections(&process);
+    let mut connections = connections(&process, &positions);
     let mut poller = Poller::new()?;
     poller.add(process.shutdown.fd(), SHUTDOWN, false)?;
     while !process.shutdown.is_requested() {
@@ -103,7 +105,7 @@ fn read(connection: &mut Connection, recording: &mut Recording, process: &Record
     });
 }
 
-fn connections(process: &RecorderProcess) -> Vec<Connection> {
+fn connections(process: &RecorderProcess, positions: &[MessageId]) -> Vec<Connection> {
     let relayed = [Domain::Market, Domain::Signal, Domain::Execution];
     let connect = |domain| {
         let config = ClientConfig {
@@ -116,7 +118,10 @@ fn connections(process: &RecorderProcess) -> Vec<Connection> {
             backoff: Backoff::default(),
         };
         let seed = process.status.started_ns() ^ u64::from(process.config.process.source.get());
-        Some(Connection { domain, client: Client::new(config, seed), registered: None })
+        let mut client = Client::new(config, seed);
+        let of_domain: Vec<MessageId> = positions.iter().filter(|id| id.domain() == Some(domain)).copied().collect();
+        client.resume_from(&of_domain);
+        Some(Connection { domain, client, registered: None })
     };
     relayed.into_iter().filter_map(connect).collect()
 }

@@ -13,9 +13,10 @@ use mesh_capture::{Capture, Item, RunStatus, TimeRange, verify};
 use mesh_codec::{FrameBuilder, FrameScanner, Stamp};
 use mesh_transport::control;
 use mesh_types::market::Trade;
-use mesh_types::system::{GapRange, Hello, Subscribe, Welcome};
+use mesh_types::signal::Signal;
+use mesh_types::system::{GapRange, Hello, Resume, Subscribe, Welcome};
 use mesh_types::wire::Coded;
-use mesh_types::{Domain, FixedStr, SourceId};
+use mesh_types::{Domain, FixedStr, MessageId, SourceId};
 
 const RELAY: SourceId = SourceId::new(1);
 const ADAPTER: SourceId = SourceId::new(10);
@@ -23,6 +24,8 @@ const ADAPTER: SourceId = SourceId::new(10);
 /// A relay, as far as one subscriber sees it.
 struct FakeRelay {
     stream: UnixStream,
+    /// Where the recorder wants to go on.
+    resumed: Vec<MessageId>,
 }
 
 impl FakeRelay {
@@ -31,7 +34,7 @@ impl FakeRelay {
         let (mut stream, _) = listener.accept().expect("the recorder connects");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
         let mut scanner = FrameScanner::default();
-        let (mut hello, mut subscribed) = (None, false);
+        let (mut hello, mut subscribed, mut resumed) = (None, false, Vec::new());
         while hello.is_none() || !subscribed {
             let mut chunk = [0; 4096];
             let count = stream.read(&mut chunk).expect("the recorder speaks");
@@ -40,6 +43,7 @@ impl FakeRelay {
             while let Some(message) = scanner.next_message() {
                 let message = message.expect("whole");
                 hello = message.get::<Hello>().copied().or(hello);
+                resumed.extend(message.get_tailed::<Resume>().into_iter().flat_map(|resume| resume.items));
                 subscribed |= message.get_tailed::<Subscribe>().is_some_and(|s| s.head.last_values == 1);
             }
         }
@@ -51,7 +55,7 @@ impl FakeRelay {
             &Welcome { relay: FixedStr::truncated("relay"), mesh_id, ..Welcome::default() },
         );
         stream.write_all(&frames).expect("sent");
-        Self { stream }
+        Self { stream, resumed }
     }
 
     fn send(&mut self, frames: &[u8]) {
@@ -63,6 +67,13 @@ fn trade(sequence: u64) -> Vec<u8> {
     let mut frame = Vec::new();
     let stamp = Stamp { domain: Domain::Market, source: ADAPTER, sequence, timestamp_ns: sequence };
     FrameBuilder::new(&mut frame, &stamp).body(&Trade::default()).finish().expect("small");
+    frame
+}
+
+fn signal(sequence: u64) -> Vec<u8> {
+    let mut frame = Vec::new();
+    let stamp = Stamp { domain: Domain::Signal, source: SourceId::new(20), sequence, timestamp_ns: sequence };
+    FrameBuilder::new(&mut frame, &stamp).body(&Signal::default()).finish().expect("small");
     frame
 }
 
@@ -165,12 +176,16 @@ fn after_kill_9_what_was_recorded_is_kept_and_recording_goes_on() {
     let mut recorder = Recorder::start(home.path());
     recorder.relays[0].send(&[trade(1), trade(2)].concat());
     recorded(home.path(), 2);
+    recorder.relays[1].send(&[signal(1), signal(2)].concat());
+    recorded(home.path(), 4);
     recorder.signal("-KILL");
     recorder.child.wait().expect("ended");
     drop(recorder);
     let mut recorder = Recorder::start(home.path());
-    recorder.relays[0].send(&trade(3));
-    assert_eq!(recorded(home.path(), 3).0, [1, 2, 3]);
+    let last = MessageId::new(Domain::Signal, SourceId::new(20), 2, 2);
+    assert_eq!(recorder.relays[1].resumed, [last], "what came in between is asked for");
+    recorder.relays[1].send(&signal(3));
+    assert_eq!(recorded(home.path(), 5).0, [1, 2, 1, 2, 3]);
     let capture = Capture::open(&home.path().join("capture")).expect("open");
     let statuses: Vec<_> = capture.runs().iter().map(|run| run.manifest.as_ref().expect("a manifest").status).collect();
     assert_eq!(statuses, [RunStatus::Crashed, RunStatus::Open]);
