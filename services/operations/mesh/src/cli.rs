@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::capture::CaptureWord;
+use crate::commands::capture::{CaptureWord, What};
 use crate::commands::topology::Target;
+use crate::commands::trace;
 
 /// The command line and supervisor of an Alphamesh.
 #[derive(Debug, Parser)]
@@ -84,6 +85,32 @@ pub(crate) enum Word {
     /// What was recorded: list, verify, show, cut, export
     #[command(subcommand)]
     Capture(CaptureWord),
+    /// The messages that a relay carries, as they pass
+    Tap {
+        /// market, signal or execution
+        relay: String,
+        #[command(flatten)]
+        what: What,
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+        /// Stop after this many messages
+        #[arg(long = "count", short = 'n', value_name = "COUNT")]
+        count: Option<u64>,
+        /// Begin with the last values that the relay keeps
+        #[arg(long)]
+        last_values: bool,
+    },
+    /// From a message or order back to the venue's packet, with the time of each hop; exit code 1 when the way breaks off
+    #[command(visible_alias = "why")]
+    Trace {
+        /// DOMAIN/SOURCE/SEQUENCE[@TIMESTAMP_NS] as `tap` prints it, or a client order id
+        #[arg(value_name = "ID")]
+        target: trace::Target,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Check a topology, and each process's settings
     Check {
         #[command(flatten)]

@@ -5,6 +5,7 @@ mod commands;
 mod console;
 mod control;
 mod failure;
+mod feed;
 mod home;
 mod probe;
 mod procfs;
@@ -21,7 +22,7 @@ use mesh_runtime::logging::{self, LogFormat};
 use mesh_topology::profiles;
 
 use cli::{Choice, Cli, Word};
-use commands::{capture, lifecycle, logs, status, topology};
+use commands::{capture, lifecycle, logs, status, tap, topology, trace};
 use console::Console;
 use failure::{Failure, Outcome};
 use home::Chosen;
@@ -63,6 +64,10 @@ fn run(cli: Cli) -> Outcome {
         Word::Logs { names, follow, count } => logs::logs(&layout, &names, follow, count),
         Word::Decode { input, json } => capture::decode(&input, json),
         Word::Capture(word) => capture::capture(&layout, word),
+        Word::Tap { relay, what, json, count, last_values } => {
+            tap::tap(&layout, &relay, &what, json, count, last_values)
+        }
+        Word::Trace { target, json } => trace::trace(&layout, target, json),
         Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),
         Word::Profiles { name } => topology::profiles(name.as_deref()),
         Word::Export { target, choice, out } => topology::export(&layout, &chosen(&choice)?, target, &out),

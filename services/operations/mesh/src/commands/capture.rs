@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mesh_capture::{Capture, CaptureError, Filter, Format, TimeRange, csv, decode, ops, time, verify};
 use mesh_topology::Layout;
+use mesh_transport::Subscription;
 use mesh_types::{Domain, InstrumentId, SourceId};
 
 use crate::console::{self, Console, Tone};
@@ -13,15 +14,39 @@ use crate::failure::{Failure, Outcome};
 
 const POLL: Duration = Duration::from_millis(100);
 
-/// Which messages.
+/// What messages are about.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Selection {
+pub(crate) struct What {
     /// Only messages of this type, as trade or fill; may be given several times
     #[arg(long = "type", value_name = "TYPE")]
     types: Vec<String>,
     /// Only messages about this instrument, as binance:spot:BTCUSDT; may be given several times
     #[arg(long, value_name = "ID")]
     instrument: Vec<InstrumentId>,
+}
+
+impl What {
+    /// The filter that it asks for.
+    pub(crate) fn filter(&self) -> Outcome<Filter> {
+        let mut filter = Filter { instruments: self.instrument.clone(), ..Filter::default() };
+        for name in &self.types {
+            filter.add_type(name).map_err(|_| unknown_type(name))?;
+        }
+        Ok(filter)
+    }
+
+    /// What to ask of a relay, so that only these messages come.
+    pub(crate) fn subscription(&self, last_values: bool) -> Outcome<Subscription> {
+        let Filter { types, instruments, .. } = self.filter()?;
+        Ok(Subscription { types: types.into_iter().collect(), instruments, last_values })
+    }
+}
+
+/// Which messages of a capture.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Selection {
+    #[command(flatten)]
+    what: What,
     /// Only messages of this domain: market, signal, execution, system; may be given several times
     #[arg(long, value_name = "DOMAIN")]
     domain: Vec<Domain>,
@@ -31,23 +56,14 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// The filter that it asks for.
-    pub(crate) fn filter(&self) -> Outcome<Filter> {
-        let mut filter = Filter {
-            domains: self.domain.clone(),
-            instruments: self.instrument.clone(),
-            sources: self.source.iter().copied().map(SourceId::new).collect(),
-            ..Filter::default()
-        };
-        for name in &self.types {
-            filter.add_type(name).map_err(|_| unknown_type(name))?;
-        }
-        Ok(filter)
+    fn filter(&self) -> Outcome<Filter> {
+        let sources = self.source.iter().copied().map(SourceId::new).collect();
+        Ok(Filter { domains: self.domain.clone(), sources, ..self.what.filter()? })
     }
 }
 
 /// No type has this name; one may be meant.
-pub(crate) fn unknown_type(name: &str) -> Failure {
+fn unknown_type(name: &str) -> Failure {
     let known = mesh_codec::REGISTRY.iter().map(|entry| entry.name);
     let hint = mesh_topology::suggest::hint(name, known.collect::<Vec<_>>());
     Failure::usage(format!("no message type {name:?}; {hint} docs/protocol.md has them all"))

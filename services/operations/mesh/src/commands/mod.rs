@@ -4,4 +4,6 @@ pub(crate) mod capture;
 pub(crate) mod lifecycle;
 pub(crate) mod logs;
 pub(crate) mod status;
+pub(crate) mod tap;
 pub(crate) mod topology;
+pub(crate) mod trace;

@@ -1,0 +1,83 @@
+//! Listens to relays, as `tap` and `top` do: it is in no topology, says nothing, and has no journal.
+
+use std::time::{Duration, Instant};
+
+use mesh_topology::Layout;
+use mesh_transport::{Backoff, Client, ClientConfig, ClientEvent, Identity, Subscription};
+use mesh_types::{Domain, FixedStr, Role, SourceId};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::failure::{Failure, Outcome};
+use crate::home;
+
+/// A listener says nothing.
+const SEND_QUEUE_BYTES: usize = 4096;
+
+/// Connections to some relays.
+pub(crate) struct Feed {
+    clients: Vec<(Domain, Client)>,
+}
+
+impl Feed {
+    /// Connections to the relays of these domains; they are made, and made again, while [`Feed::wait`] runs.
+    ///
+    /// # Errors
+    /// When no mesh was started in this home.
+    pub(crate) fn new(layout: &Layout, name: &str, domains: &[Domain], wanted: &Subscription) -> Outcome<Self> {
+        let mesh = home::identity(layout)?.ok_or_else(|| {
+            Failure::bad(format!("no mesh was started in {}; `./manage.sh up` starts one", layout.home().display()))
+        })?;
+        let started_ns = mesh_runtime::clock::now_ns();
+        let identity = Identity {
+            name: FixedStr::truncated(&format!("{name}-{}", std::process::id())),
+            source: SourceId::default(),
+            role: Role::Subscriber,
+            mode: mesh.mode,
+            mesh_id: mesh.id,
+            started_ns,
+            build: FixedStr::truncated(env!("CARGO_PKG_VERSION")),
+        };
+        let client = |domain: &Domain| {
+            let config = ClientConfig {
+                path: layout.relay_socket(*domain),
+                identity,
+                domain: *domain,
+                subscription: Some(wanted.clone()),
+                send_queue_bytes: SEND_QUEUE_BYTES,
+                resend_bytes: SEND_QUEUE_BYTES,
+                backoff: Backoff::default(),
+            };
+            (*domain, Client::new(config, started_ns))
+        };
+        Ok(Self { clients: domains.iter().map(client).collect() })
+    }
+
+    /// Waits until something comes, at most this long, and tells what came.
+    ///
+    /// # Errors
+    /// When the system can't wait.
+    pub(crate) fn wait(&mut self, most: Duration, on_event: &mut dyn FnMut(Domain, ClientEvent<'_>)) -> Outcome {
+        let now = Instant::now();
+        let due = self.clients.iter().filter_map(|(_, client)| client.deadline()).min();
+        let most = due.map_or(most, |due| due.saturating_duration_since(now).min(most));
+        let timeout =
+            Timespec { tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX), tv_nsec: most.subsec_nanos().into() };
+        let mut waiting: Vec<PollFd<'_>> = self
+            .clients
+            .iter()
+            .filter_map(|(_, client)| {
+                let flags = if client.wants_write() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+                client.fd().map(|fd| PollFd::from_borrowed_fd(fd, flags))
+            })
+            .collect();
+        match poll(&mut waiting, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(std::io::Error::from(error).into()),
+        }
+        let now = Instant::now();
+        for (domain, client) in &mut self.clients {
+            client.poll(now, &mut |event| on_event(*domain, event));
+        }
+        Ok(())
+    }
+}
