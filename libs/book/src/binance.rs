@@ -24,7 +24,7 @@
 
 use std::collections::VecDeque;
 
-use mesh_types::{BookHealth, Side};
+use mesh_types::BookHealth;
 
 use crate::book::Book;
 use crate::health::Reason;
@@ -258,12 +258,11 @@ impl BinanceBook {
     /// True where one of the best `depth` levels of a side lies beyond what the snapshot told of, so that levels between
     /// may be missing: time for [`BinanceBook::refresh`].
     pub fn needs_refresh(&self, depth: usize) -> bool {
-        let beyond = |side: Side, edge: Option<i64>, rank: fn(i64) -> i64| {
-            let top = self.shown.book.top(side, depth);
-            edge.is_some_and(|edge| top.len() < depth || top.first().is_none_or(|worst| worst.price < rank(edge)))
-        };
         let [bid_edge, ask_edge] = self.shown.edges;
-        beyond(Side::Buy, bid_edge, |price| price) || beyond(Side::Sell, ask_edge, i64::wrapping_neg)
+        let Some(last) = depth.checked_sub(1) else { return false };
+        let bids = bid_edge.is_some_and(|edge| self.book().bids().nth(last).is_none_or(|worst| worst.price < edge));
+        let asks = ask_edge.is_some_and(|edge| self.book().asks().nth(last).is_none_or(|worst| worst.price > edge));
+        bids || asks
     }
 
     /// The connection ended: changes were missed, so the book starts again.

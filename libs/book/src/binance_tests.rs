@@ -1,5 +1,6 @@
 use super::*;
 use crate::book::tests::{Plain, any_change};
+use mesh_types::Side;
 use proptest::prelude::*;
 
 const EXPONENTS: Exponents = Exponents::new(-2, -3);

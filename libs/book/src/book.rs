@@ -203,6 +203,7 @@ impl Book {
 
     /// The best `depth` levels of a side, at most [`MAX_ORDER_LEVELS`], as they are stored: best last, ranks in place of
     /// prices.
+    #[inline]
     pub(crate) fn top(&self, side: Side, depth: usize) -> &[Level] {
         let levels = match side {
             Side::Buy => &self.bids.levels,

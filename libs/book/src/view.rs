@@ -121,8 +121,13 @@ impl TopView {
                 return None;
             }
         }
-        copy_from(&mut self.bids, bids);
-        copy_from(&mut self.asks, asks);
+        // A side whose levels did not change is what it was.
+        if whole || !self.levels.is_empty() {
+            copy_from(&mut self.bids, bids);
+        }
+        if whole || !self.ask_levels.is_empty() {
+            copy_from(&mut self.asks, asks);
+        }
         // A delta that is longer than the view says less than the view does.
         if whole || self.levels.len() + self.ask_levels.len() > bids.len() + asks.len() {
             (self.fresh, self.exponents, self.health) = (false, book.exponents(), health);
@@ -191,26 +196,42 @@ fn copy_from(into: &mut Vec<Level>, from: &[Level]) {
 
 /// Appends what leads from `old` to `new`, best first. Both are sorted by rank with the best last.
 fn changes(old: &[Level], new: &[Level], price: fn(i64) -> i64, out: &mut Vec<BookLevel>) {
-    let (mut old, mut new) = (old, new);
+    let (mut old, mut new) = skip_equal(old, new);
     loop {
         match (old.split_last(), new.split_last()) {
             (Some((was, old_rest)), Some((is, new_rest))) if was.price == is.price => {
+                (old, new) = (old_rest, new_rest);
                 if was.quantity != is.quantity {
                     out.push(wire(*is, price));
+                    (old, new) = skip_equal(old, new);
                 }
-                (old, new) = (old_rest, new_rest);
             }
             (Some((was, rest)), is) if is.is_none_or(|(is, _)| was.price > is.price) => {
                 out.push(wire(Level::new(was.price, 0), price));
-                old = rest;
+                (old, new) = skip_equal(rest, new);
             }
             (_, Some((is, rest))) => {
                 out.push(wire(*is, price));
-                new = rest;
+                (old, new) = skip_equal(old, rest);
             }
             _ => return,
         }
     }
+}
+
+/// Leaves out equal levels at the best end, eight at a time: most of a view does not change.
+fn skip_equal<'a>(mut old: &'a [Level], mut new: &'a [Level]) -> (&'a [Level], &'a [Level]) {
+    while let (Some((old_rest, was)), Some((new_rest, is))) = (old.split_last_chunk::<8>(), new.split_last_chunk::<8>())
+    {
+        // Without an early end, so that it is done in wide registers.
+        let differs =
+            was.iter().zip(is).fold(0, |bits, (was, is)| bits | (was.price ^ is.price) | (was.quantity ^ is.quantity));
+        if differs != 0 {
+            break;
+        }
+        (old, new) = (old_rest, new_rest);
+    }
+    (old, new)
 }
 
 #[cfg(test)]

@@ -330,34 +330,63 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub fn decimal(&mut self) -> Result<Decimal64> {
         let quoted = self.take(b'"');
-        let start = self.rest;
-        let negative = matches!(self.rest, [b'-', ..]);
-        self.step(usize::from(negative));
+        let mut plain = *self;
+        if let Some(value) = plain.plain_decimal() {
+            let ends = match plain.rest {
+                [b'"', rest @ ..] if quoted => {
+                    plain.rest = rest;
+                    true
+                }
+                [b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t', ..] | [] => !quoted,
+                _ => false,
+            };
+            if ends {
+                *self = plain;
+                return Ok(value);
+            }
+        }
+        let value = self.careful_decimal()?;
+        if quoted && !self.close_quote() {
+            return Err(self.error("a closing quote after a decimal"));
+        }
+        Ok(value)
+    }
+
+    /// Two decimals as `["1.50","2"]`: a level of a book, as nearly all venues write it. `None`, and nothing read, where
+    /// something else is next, be it only another spelling.
+    #[inline(always)]
+    pub fn take_level(&mut self) -> Option<(Decimal64, Decimal64)> {
+        let mut scanner = *self;
+        if !scanner.take_bytes(b"[\"") {
+            return None;
+        }
+        let price = scanner.plain_decimal()?;
+        if !scanner.take_bytes(b"\",\"") {
+            return None;
+        }
+        let quantity = scanner.plain_decimal()?;
+        if !scanner.take_bytes(b"\"]") {
+            return None;
+        }
+        *self = scanner;
+        Some((price, quantity))
+    }
+
+    /// Digits with or without a point. `None` where the number has more than 18 digits, which may not fit 63 bits.
+    #[inline(always)]
+    fn plain_decimal(&mut self) -> Option<Decimal64> {
+        let negative = self.take_bytes(b"-");
         let (mut mantissa, whole) = self.digits(0);
         let mut decimals = 0;
         if let [b'.', rest @ ..] = self.rest {
             self.rest = rest;
             (mantissa, decimals) = self.digits(mantissa);
         }
-        // 18 digits fit 63 bits; what has more, or an exponent, takes the careful way.
-        let plain = match self.rest {
-            [b'"', rest @ ..] if quoted => {
-                self.rest = rest;
-                true
-            }
-            [b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t', ..] | [] => !quoted,
-            _ => false,
-        };
-        if plain && (1..=18).contains(&(whole + decimals)) {
-            let mantissa = if negative { -(mantissa as i64) } else { mantissa as i64 };
-            return Ok(Decimal64::new(mantissa, -(decimals as i8)));
+        if !(1..=18).contains(&(whole + decimals)) {
+            return None;
         }
-        self.rest = start;
-        let value = self.careful_decimal()?;
-        if quoted && !self.close_quote() {
-            return Err(self.error("a closing quote after a decimal"));
-        }
-        Ok(value)
+        let mantissa = if negative { -(mantissa as i64) } else { mantissa as i64 };
+        Some(Decimal64::new(mantissa, -(decimals as i8)))
     }
 
     #[cold]

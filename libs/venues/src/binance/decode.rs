@@ -301,6 +301,10 @@ fn is_partial_depth(stream: &str) -> bool {
 fn levels(scanner: &mut Scanner<'_>, out: &mut Vec<PriceLevel>) -> Result<()> {
     out.clear();
     scanner.array(|s| {
+        if let Some(level) = s.take_level() {
+            out.push(level);
+            return Ok(());
+        }
         s.expect(b'[', "a level")?;
         let price = s.decimal()?;
         s.expect(b',', "',' after a level's price")?;
