@@ -40,6 +40,13 @@ struct Connection {
     publishes: bool,
 }
 
+/// A count of the actor, as a metric. Counts named `bad_…` are input that could not be used.
+struct Counted {
+    name: &'static str,
+    metric: Counter,
+    reported: u64,
+}
+
 struct Driver<'p, S: Service> {
     process: &'p Process<S::Settings>,
     cell: ActorCell<S::Actor>,
@@ -51,7 +58,7 @@ struct Driver<'p, S: Service> {
     bridge: Option<Box<dyn Bridge>>,
     journal: Journal,
     inbox: Vec<u8>,
-    counters: Vec<(&'static str, Counter, u64)>,
+    counters: Vec<Counted>,
     output_digest: u64,
 }
 
@@ -341,17 +348,17 @@ impl<S: Service> Driver<'_, S> {
         let connected = self.connections.iter().all(|connection| connection.client.is_up());
         self.process.status.set_ready(connected && self.bridge.as_ref().is_none_or(|bridge| bridge.is_ready()));
         for (name, count) in self.cell.counters().iter() {
-            match self.counters.iter_mut().find(|(known, ..)| *known == name) {
-                Some((_, counter, reported)) => {
-                    counter.inc_by(count - *reported);
-                    *reported = count;
-                }
-                None => {
-                    let counter =
-                        self.process.metrics.counter(&format!("alphamesh_actor_{name}"), "Counted by the actor");
-                    counter.inc_by(count);
-                    self.counters.push((name, counter, count));
-                }
+            let known = self.counters.iter().position(|counted| counted.name == name);
+            let index = known.unwrap_or_else(|| {
+                let metric = self.process.metrics.counter(&format!("alphamesh_actor_{name}"), "Counted by the actor");
+                self.counters.push(Counted { name, metric, reported: 0 });
+                self.counters.len() - 1
+            });
+            let Some(counted) = self.counters.get_mut(index) else { continue };
+            let more = count - core::mem::replace(&mut counted.reported, count);
+            counted.metric.inc_by(more);
+            if name.starts_with("bad_") && more > 0 {
+                self.process.status.bad_input(name, more);
             }
         }
     }

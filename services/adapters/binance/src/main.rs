@@ -1,2 +1,45 @@
-#![doc = include_str!("../README.md")]
-fn main() {}
+//! The Binance adapter as a process.
+
+use std::process::ExitCode;
+
+use adapter_binance::bridge::Venue;
+use adapter_binance::{Feed, Settings};
+use mesh_config::ProcessConfig;
+use mesh_runtime::actor::{Bridge, Input, PacketSender, Service, run_actor};
+use mesh_runtime::{About, BoxError, Process};
+use mesh_types::Domain;
+use mesh_types::limits::Limits;
+
+struct Adapter;
+
+impl Service for Adapter {
+    type Settings = Settings;
+    type Actor = Feed;
+    const ABOUT: About = About {
+        name: "adapter-binance",
+        kind: "adapter",
+        about: "Binance market data: streams and snapshots to messages",
+    };
+
+    fn inputs(_: &Settings) -> Vec<Input> {
+        // The relay asks its publishers for snapshots whether they subscribe or not.
+        Vec::new()
+    }
+
+    fn outputs() -> &'static [Domain] {
+        &[Domain::Market]
+    }
+
+    fn actor(settings: &Settings, config: &ProcessConfig) -> Result<Feed, BoxError> {
+        let limits = Limits::from_environment(|name| std::env::var(name).ok())?;
+        Ok(Feed::new(settings, limits, u64::from(config.process.source.get()))?)
+    }
+
+    fn bridge(process: &Process<Settings>, packets: PacketSender) -> Result<Option<Box<dyn Bridge>>, BoxError> {
+        Ok(Some(Box::new(Venue::start(&process.settings, packets)?)))
+    }
+}
+
+fn main() -> ExitCode {
+    run_actor::<Adapter>()
+}

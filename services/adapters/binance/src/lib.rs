@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod bridge;
+pub mod connection;
+pub mod feed;
+pub mod settings;
+pub mod symbol;
+pub mod wire;
+
+pub use feed::Feed;
+pub use settings::Settings;
