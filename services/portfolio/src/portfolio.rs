@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_actor::{Actor, Context, Digest, TimerId};
-use mesh_codec::Message;
 use mesh_codec::registry::TlvBody;
+use mesh_codec::{Message, TailedView};
 use mesh_oms::{Oms, PositionKey, Report};
 use mesh_risk::RiskGate;
 use mesh_types::execution::{
@@ -13,7 +13,7 @@ use mesh_types::execution::{
 use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo};
 use mesh_types::signal::Signal;
 use mesh_types::system::{Gap, KillSwitch};
-use mesh_types::{ClientOrderId, InstrumentId, SignalAction};
+use mesh_types::{ClientOrderId, Domain, InstrumentId, SignalAction};
 use zerocopy::IntoBytes;
 
 use crate::entries::{Candidate, WINDOW};
@@ -186,7 +186,7 @@ impl Portfolio {
         } else if let Some(info) = message.get::<InstrumentInfo>() {
             self.markets.entry(info.instrument).or_default().info = Some(*info);
             Ok(())
-        } else if message.get_tailed::<Gap>().is_some() {
+        } else if message.get_tailed::<Gap>().is_some_and(|gap| concerns_market(&gap)) {
             // What is missing is not told by instrument: no book is trusted until its next snapshot.
             context.count("gaps", 1);
             self.markets.values_mut().for_each(|market| market.mirror.on_gap(0, 0));
@@ -207,6 +207,11 @@ impl Portfolio {
             self.checking = true;
         }
     }
+}
+
+/// True where messages of the market may be among those that were missed.
+fn concerns_market(gap: &TailedView<'_, Gap>) -> bool {
+    gap.items.is_empty() || gap.items.iter().any(|range| range.domain.get() == Some(Domain::Market))
 }
 
 impl Actor for Portfolio {

@@ -1,6 +1,6 @@
 //! What can be set of the portfolio.
 
-use mesh_risk::{BadLimit, RiskLimits};
+use mesh_risk::RiskLimits;
 use mesh_types::{Decimal64, InstrumentId};
 use serde::Deserialize;
 
@@ -52,15 +52,10 @@ pub(crate) const fn ns(milliseconds: u64) -> u64 {
     milliseconds.saturating_mul(1_000_000)
 }
 
-impl Settings {
-    /// Whether they make sense together.
-    ///
-    /// # Errors
-    /// The first thing that does not.
-    pub fn validate(&self) -> Result<(), BadLimit> {
+impl mesh_runtime::Settings for Settings {
+    fn validate(&self) -> Result<(), String> {
         if !self.entry_notional.is_positive() {
-            let reason = format!("entry_notional: expected more than 0, found {}", self.entry_notional);
-            return Err(BadLimit { reason });
+            return Err(format!("entry_notional: expected more than 0, found {}", self.entry_notional));
         }
         let times = [
             ("silence_ms", self.silence_ms),
@@ -70,9 +65,25 @@ impl Settings {
         ];
         for (name, value) in times {
             if value == 0 {
-                return Err(BadLimit { reason: format!("{name}: expected at least 1, found 0") });
+                return Err(format!("{name}: expected at least 1, found 0"));
             }
         }
-        self.risk.validate()
+        self.risk.validate().map_err(|error| format!("risk.{error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mesh_runtime::Settings as _;
+
+    #[test]
+    fn the_defaults_hold_and_what_does_not_is_named() {
+        assert_eq!(Settings::default().validate(), Ok(()));
+        let zero = Settings { silence_ms: 0, ..Settings::default() };
+        assert!(zero.validate().is_err_and(|error| error.starts_with("silence_ms")));
+        let mut reserved = Settings::default();
+        reserved.risk.reserved_for_exits = 1_000;
+        assert!(reserved.validate().is_err_and(|error| error.starts_with("risk.reserved_for_exits")));
     }
 }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mesh_actor::{Actor, Context, Digest, TimerId};
-use mesh_codec::Message;
 use mesh_codec::registry::TlvBody;
+use mesh_codec::{Message, TailedView};
 use mesh_types::execution::{
     Fill, OrderAccepted, OrderCancel, OrderCancelled, OrderRejected, OrderRequest, OrderStatus, OrderStatusRequest,
 };
 use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo, Trade};
 use mesh_types::system::Gap;
 use mesh_types::{
-    CancelReason, ClientOrderId, Decimal64, InstrumentId, InstrumentStatus, OrderState, OrderType, RejectReason,
-    Rounding, Side, TimeInForce,
+    CancelReason, ClientOrderId, Decimal64, Domain, InstrumentId, InstrumentStatus, OrderState, OrderType,
+    RejectReason, Rounding, Side, TimeInForce,
 };
 
 use crate::market::{Market, Take};
@@ -407,11 +407,16 @@ impl PaperExchange {
             self.match_trade(trade, context);
         } else if let Some(info) = message.get::<InstrumentInfo>() {
             self.markets.entry(info.instrument).or_default().info = Some(*info);
-        } else if message.get_tailed::<Gap>().is_some() {
+        } else if message.get_tailed::<Gap>().is_some_and(|gap| concerns_market(&gap)) {
             context.count("gaps", 1);
             self.markets.values_mut().for_each(|market| market.mirror.on_gap(0, 0));
         }
     }
+}
+
+/// True where messages of the market may be among those that were missed.
+fn concerns_market(gap: &TailedView<'_, Gap>) -> bool {
+    gap.items.is_empty() || gap.items.iter().any(|range| range.domain.get() == Some(Domain::Market))
 }
 
 impl Actor for PaperExchange {

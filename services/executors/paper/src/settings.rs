@@ -40,3 +40,32 @@ impl Settings {
         self.book_max_age_ms.saturating_mul(1_000_000)
     }
 }
+
+impl mesh_runtime::Settings for Settings {
+    fn validate(&self) -> Result<(), String> {
+        let fees = [("maker_fee_bps", self.maker_fee_bps), ("taker_fee_bps", self.taker_fee_bps)];
+        let most = Decimal64::new(1_000, 0);
+        for (name, value) in fees {
+            if value.magnitude().is_ok_and(|size| size > most) {
+                return Err(format!("{name}: expected -1000 to 1000 basis points, found {value}"));
+            }
+        }
+        if self.book_max_age_ms == 0 {
+            return Err("book_max_age_ms: expected at least 1, found 0".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mesh_runtime::Settings as _;
+
+    #[test]
+    fn what_can_t_be_is_named() {
+        assert_eq!(Settings::default().validate(), Ok(()));
+        let dear = Settings { taker_fee_bps: Decimal64::new(1_001, 0), ..Settings::default() };
+        assert!(dear.validate().is_err_and(|error| error.starts_with("taker_fee_bps")));
+    }
+}

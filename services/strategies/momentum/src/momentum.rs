@@ -42,13 +42,8 @@ impl Momentum {
     /// Which setting can't be used.
     pub fn new(settings: Settings) -> Result<Self, String> {
         let params = settings.params()?;
-        let track = Track {
-            state: State::new(&params),
-            last_open_ns: 0,
-            held: Side::Flat,
-            entry_price: 0.0,
-            stop_price: 0.0,
-        };
+        let track =
+            Track { state: State::new(&params), last_open_ns: 0, held: Side::Flat, entry_price: 0.0, stop_price: 0.0 };
         let tracks = settings.instruments.iter().map(|instrument| (*instrument, track)).collect();
         Ok(Self { settings, params, tracks })
     }

@@ -39,7 +39,9 @@ impl Settings {
     /// Which setting can't be used, and what is expected.
     pub fn params(&self) -> Result<Params, String> {
         if self.instruments.is_empty() {
-            return Err("instruments: expected at least one, found none; name what to trade, as binance:spot:BTCUSDT".into());
+            return Err(
+                "instruments: expected at least one, found none; name what to trade, as binance:spot:BTCUSDT".into()
+            );
         }
         if self.interval_ms == 0 {
             return Err("interval_ms: expected at least 1, found 0".into());
@@ -54,6 +56,12 @@ impl Settings {
 
     pub(crate) const fn interval_ns(&self) -> u64 {
         self.interval_ms.saturating_mul(1_000_000)
+    }
+}
+
+impl mesh_runtime::Settings for Settings {
+    fn validate(&self) -> Result<(), String> {
+        self.params().map(|_| ())
     }
 }
 

@@ -1,0 +1,161 @@
+//! The tables. Each row keeps the frame it came from, so that recovery is exact, and columns for people and tools.
+//!
+//! Exact decimals are text with the sender's digits. `seq` orders all rows of all tables. Times are ns since the Unix
+//! epoch. A change of the schema is a new entry in [`MIGRATIONS`]; entries are never edited.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::ErrorKind;
+
+/// `AMSH`: marks the file as ours.
+pub const APPLICATION_ID: i64 = 0x414d_5348;
+
+/// What brings a database from version n to n + 1.
+pub const MIGRATIONS: &[&str] = &["
+CREATE TABLE intents (
+    seq INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL UNIQUE,
+    instrument TEXT NOT NULL,
+    strategy TEXT NOT NULL,
+    signal TEXT NOT NULL,
+    action TEXT NOT NULL,
+    side TEXT NOT NULL,
+    order_type TEXT NOT NULL,
+    time_in_force TEXT NOT NULL,
+    reduce_only INTEGER NOT NULL,
+    quantity TEXT NOT NULL,
+    price TEXT NOT NULL,
+    worst_price TEXT NOT NULL,
+    decided_ns INTEGER NOT NULL,
+    expires_ns INTEGER NOT NULL,
+    frame BLOB NOT NULL
+) STRICT;
+CREATE TABLE orders (
+    seq INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL UNIQUE,
+    instrument TEXT NOT NULL,
+    side TEXT NOT NULL,
+    quantity TEXT NOT NULL,
+    price TEXT NOT NULL,
+    worst_price TEXT NOT NULL,
+    decided_ns INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    frame BLOB NOT NULL
+) STRICT;
+CREATE INDEX orders_open ON orders (seq) WHERE open = 1;
+CREATE TABLE reports (
+    seq INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    final INTEGER NOT NULL,
+    filled_quantity TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    venue_ns INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    UNIQUE (client_order_id, kind)
+) STRICT;
+CREATE TABLE fills (
+    seq INTEGER PRIMARY KEY,
+    instrument TEXT NOT NULL,
+    trade_id TEXT NOT NULL,
+    client_order_id TEXT NOT NULL,
+    strategy TEXT,
+    side TEXT NOT NULL,
+    maker INTEGER NOT NULL,
+    price TEXT NOT NULL,
+    quantity TEXT NOT NULL,
+    fee TEXT NOT NULL,
+    fee_asset TEXT NOT NULL,
+    venue_ns INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    UNIQUE (instrument, trade_id, client_order_id)
+) STRICT;
+CREATE INDEX fills_of_order ON fills (client_order_id);
+CREATE INDEX fills_of_owner ON fills (instrument, strategy, seq);
+CREATE TABLE positions (
+    instrument TEXT NOT NULL,
+    strategy TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    quantity TEXT NOT NULL,
+    entry_price TEXT NOT NULL,
+    realized_pnl TEXT NOT NULL,
+    fees TEXT NOT NULL,
+    fill_count INTEGER NOT NULL,
+    updated_ns INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    PRIMARY KEY (instrument, strategy)
+) STRICT;
+CREATE TABLE flat_positions (
+    instrument TEXT NOT NULL,
+    strategy TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    PRIMARY KEY (instrument, strategy)
+) STRICT;
+CREATE TABLE signals (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    instrument TEXT NOT NULL,
+    strategy TEXT NOT NULL,
+    action TEXT NOT NULL,
+    bar_ns INTEGER NOT NULL,
+    interval_ns INTEGER NOT NULL,
+    score REAL,
+    reference_price TEXT NOT NULL,
+    frame BLOB NOT NULL,
+    UNIQUE (instrument, strategy, action, bar_ns, interval_ns)
+) STRICT;
+CREATE TABLE risk_decisions (
+    seq INTEGER PRIMARY KEY,
+    signal TEXT NOT NULL,
+    instrument TEXT NOT NULL,
+    strategy TEXT NOT NULL,
+    action TEXT NOT NULL,
+    allowed INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    actual TEXT NOT NULL,
+    allows TEXT NOT NULL,
+    text TEXT NOT NULL,
+    decided_ns INTEGER NOT NULL,
+    frame BLOB NOT NULL
+) STRICT;
+CREATE INDEX risk_decisions_of_signal ON risk_decisions (signal);
+CREATE TABLE kill_switches (
+    scope TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    set_ns INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    frame BLOB NOT NULL
+) STRICT;
+"];
+
+/// The last version that this build knows.
+pub const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Brings a database to [`VERSION`]; refuses another program's and a later build's.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), ErrorKind> {
+    let number = |connection: &Connection, pragma: &str| -> rusqlite::Result<i64> {
+        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+    };
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = number(&transaction, "user_version")?;
+    let application = number(&transaction, "application_id")?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && tables > 0 {
+        return Err(ErrorKind::Foreign { found: application });
+    }
+    if version > VERSION {
+        return Err(ErrorKind::NewerSchema { found: version, known: VERSION });
+    }
+    let done = usize::try_from(version).unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration)?;
+    }
+    if version < VERSION {
+        transaction
+            .execute_batch(&format!("PRAGMA user_version = {VERSION}; PRAGMA application_id = {APPLICATION_ID};"))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}

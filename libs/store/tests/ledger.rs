@@ -1,0 +1,355 @@
+//! The ledger on real files: killed at every step, torn, full, locked, foreign, from the future.
+
+#![allow(clippy::expect_used)]
+
+use std::path::{Path, PathBuf};
+
+use mesh_actor::Ledger;
+use mesh_codec::registry::TlvBody;
+use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
+use mesh_store::SqliteLedger;
+use mesh_types::execution::{Fill, Intent, OrderCancelled, OrderRequest, OrderStatus, Position, RiskVerdict};
+use mesh_types::market::Quote;
+use mesh_types::signal::{Signal, StrategyName};
+use mesh_types::{
+    ClientOrderId, Decimal64, FixedStr, InstrumentId, MessageId, OrderState, OrderType, Side, SignalAction, SourceId,
+    TimeInForce,
+};
+use rusqlite::Connection;
+
+fn instrument() -> InstrumentId {
+    "binance:spot:BTCUSDT".parse().expect("an id")
+}
+
+fn strategy() -> StrategyName {
+    StrategyName::truncated("momentum")
+}
+
+fn whole(value: i64) -> Decimal64 {
+    Decimal64::new(value, 0)
+}
+
+/// Frames of one batch.
+#[derive(Default)]
+struct Said {
+    bytes: Vec<u8>,
+    sequence: u64,
+}
+
+impl Said {
+    fn say<T: TlvBody>(mut self, body: &T) -> Self {
+        self.sequence += 1;
+        let stamp = Stamp { domain: T::DOMAIN, source: SourceId::new(3), sequence: self.sequence, timestamp_ns: 5 };
+        FrameBuilder::new(&mut self.bytes, &stamp).body(body).finish().expect("fits");
+        self
+    }
+}
+
+fn said<T: TlvBody>(body: &T) -> Said {
+    Said::default().say(body)
+}
+
+fn commit(ledger: &mut SqliteLedger, inbox: &Said, outbox: &Said) {
+    ledger.commit(Frames::new(&inbox.bytes), Frames::new(&outbox.bytes)).expect("commits");
+}
+
+fn intent(id: u8, quantity: i64) -> Intent {
+    Intent {
+        client_order_id: ClientOrderId::new([id; 16]),
+        instrument: instrument(),
+        strategy: strategy(),
+        action: SignalAction::EnterLong.into(),
+        side: Side::Buy.into(),
+        order_type: OrderType::Market.into(),
+        time_in_force: TimeInForce::Ioc.into(),
+        quantity: whole(quantity).into(),
+        ..Intent::default()
+    }
+}
+
+fn request(intent: &Intent) -> OrderRequest {
+    OrderRequest {
+        client_order_id: intent.client_order_id,
+        instrument: intent.instrument,
+        side: intent.side,
+        quantity: intent.quantity,
+        ..OrderRequest::default()
+    }
+}
+
+fn placed(id: u8, quantity: i64) -> Said {
+    let intent = intent(id, quantity);
+    said(&intent).say(&request(&intent))
+}
+
+fn fill(id: u8, trade: &str, quantity: i64) -> Fill {
+    Fill {
+        client_order_id: ClientOrderId::new([id; 16]),
+        instrument: instrument(),
+        side: Side::Buy.into(),
+        price: Decimal64::new(6_183_763, -2).into(),
+        quantity: whole(quantity).into(),
+        trade_id: FixedStr::truncated(trade),
+        ..Fill::default()
+    }
+}
+
+fn position(quantity: i64, fill_count: u64) -> Position {
+    Position {
+        instrument: instrument(),
+        strategy: strategy(),
+        quantity: whole(quantity).into(),
+        fill_count: fill_count.into(),
+        ..Position::default()
+    }
+}
+
+/// What comes back, in words.
+fn recovered(ledger: &mut SqliteLedger) -> Vec<String> {
+    let mut rows = Vec::new();
+    ledger.recover(&mut |frame| rows.push(words(&Message::parse(frame).expect("a frame")))).expect("recovers");
+    rows
+}
+
+fn words(message: &Message<'_>) -> String {
+    let order = |id: &ClientOrderId| id.as_bytes()[0];
+    if let Some(body) = message.get::<Intent>() {
+        format!("intent {}", order(&body.client_order_id))
+    } else if let Some(body) = message.get::<OrderRequest>() {
+        format!("request {}", order(&body.client_order_id))
+    } else if let Some(body) = message.get::<Fill>() {
+        format!("fill {} {}", order(&body.client_order_id), body.trade_id)
+    } else if let Some(body) = message.get::<OrderCancelled>() {
+        format!("cancelled {}", order(&body.client_order_id))
+    } else if let Some(body) = message.get::<OrderStatus>() {
+        format!("status {} {:?}", order(&body.client_order_id), body.state)
+    } else if let Some(body) = message.get::<Position>() {
+        format!("position {}", body.quantity.get())
+    } else if let Some(body) = message.get::<Signal>() {
+        format!("signal {:?} {}", body.action, body.bar_ns)
+    } else if let Some(body) = message.get::<RiskVerdict>() {
+        format!("verdict {}", body.allowed)
+    } else {
+        "something".to_owned()
+    }
+}
+
+fn open(path: &Path) -> SqliteLedger {
+    SqliteLedger::open(path).expect("opens")
+}
+
+fn refused(path: &Path) -> String {
+    SqliteLedger::open(path).expect_err("is refused").to_string()
+}
+
+/// A scenario: inbox and outbox of each batch.
+fn scenario() -> Vec<(Said, Said)> {
+    let cancelled = OrderCancelled {
+        client_order_id: ClientOrderId::new([2; 16]),
+        filled_quantity: whole(1).into(),
+        ..OrderCancelled::default()
+    };
+    let nothing = Said::default;
+    vec![
+        (nothing(), placed(1, 2)),
+        (said(&fill(1, "a", 1)), said(&position(1, 1))),
+        (said(&fill(1, "b", 1)), said(&position(2, 2))),
+        (nothing(), placed(2, 3)),
+        (said(&cancelled), nothing()),
+        (said(&fill(2, "c", 1)), said(&position(0, 3))),
+        (nothing(), placed(3, 1)),
+        (said(&fill(3, "d", 1)).say(&fill(1, "a", 1)), said(&position(1, 4))),
+    ]
+}
+
+#[test]
+fn a_kill_between_any_two_steps_keeps_every_committed_batch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut ledger = open(&path);
+    let mut expected = vec![recovered(&mut ledger)];
+    for (step, (inbox, outbox)) in scenario().iter().enumerate() {
+        commit(&mut ledger, inbox, outbox);
+        expected.push(recovered(&mut ledger));
+        // What a killed process leaves: the files as they are, nobody has closed them.
+        let copy = copy_of(&path, &folder.path().join(format!("copy-{step}")));
+        assert_eq!(recovered(&mut open(&copy)), expected[step + 1], "after step {step}");
+    }
+    assert_eq!(
+        expected.last().map(Vec::as_slice),
+        Some(
+            [
+                "intent 1",
+                "intent 2",
+                "intent 3",
+                "request 1",
+                "request 2",
+                "request 3",
+                "fill 1 a",
+                "fill 1 b",
+                "fill 2 c",
+                "position 0",
+                "fill 3 d",
+                "cancelled 2"
+            ]
+            .map(str::to_owned)
+            .as_slice()
+        )
+    );
+    // A write that the kill cut off anywhere leaves one of the states that were committed, never something between.
+    let torn = copy_of(&path, &folder.path().join("torn"));
+    let wal = PathBuf::from(format!("{}-wal", torn.display()));
+    let whole = std::fs::read(&wal).expect("a log");
+    for cut in (0..whole.len()).step_by(1_357) {
+        let place = copy_of(&path, &folder.path().join(format!("torn-{cut}")));
+        std::fs::write(format!("{}-wal", place.display()), &whole[..cut]).expect("writes");
+        let found = recovered(&mut open(&place));
+        assert!(expected.contains(&found), "cut at {cut}: {found:?}");
+    }
+}
+
+/// The database and its log, as they lie there, in a folder of their own.
+fn copy_of(path: &Path, folder: &Path) -> PathBuf {
+    std::fs::create_dir(folder).expect("a folder");
+    let copy = folder.join("ledger.db");
+    for suffix in ["", "-wal"] {
+        let from = format!("{}{suffix}", path.display());
+        if Path::new(&from).exists() {
+            std::fs::copy(&from, format!("{}{suffix}", copy.display())).expect("copies");
+        }
+    }
+    copy
+}
+
+#[test]
+fn a_batch_is_all_or_nothing_and_nothing_to_keep_is_no_transaction() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut ledger = open(&folder.path().join("ledger.db"));
+    commit(&mut ledger, &said(&Quote::default()), &Said::default());
+    assert_eq!(recovered(&mut ledger), Vec::<String>::new());
+    // The second intent takes the first one's name with other contents: the batch is refused, whole.
+    commit(&mut ledger, &Said::default(), &placed(1, 2));
+    let clash = placed(2, 2).say(&intent(1, 9));
+    let error = ledger.commit(Frames::new(&[]), Frames::new(&clash.bytes)).expect_err("a conflict");
+    assert!(error.reason.contains("two intents are named 0101"), "{error}");
+    let mut damaged = placed(3, 2);
+    let last = damaged.bytes.len() - 1;
+    damaged.bytes[last] ^= 1;
+    assert!(ledger.commit(Frames::new(&[]), Frames::new(&damaged.bytes)).is_err());
+    assert_eq!(recovered(&mut ledger), ["intent 1", "request 1"]);
+    // The same again is the same row.
+    commit(&mut ledger, &Said::default(), &placed(1, 2));
+    assert_eq!(recovered(&mut ledger), ["intent 1", "request 1"]);
+}
+
+#[test]
+fn open_orders_come_back_however_old() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut ledger = open(&folder.path().join("ledger.db"));
+    commit(&mut ledger, &Said::default(), &placed(1, 2));
+    // Final, but a fill that it claims is not here yet.
+    let claims = OrderStatus {
+        client_order_id: ClientOrderId::new([1; 16]),
+        state: OrderState::Filled.into(),
+        filled_quantity: whole(2).into(),
+        ..OrderStatus::default()
+    };
+    commit(&mut ledger, &said(&claims), &Said::default());
+    let mut many = Said::default();
+    for number in 0u16..1_200 {
+        let mut bytes = [9u8; 16];
+        bytes[14..].copy_from_slice(&number.to_be_bytes());
+        let intent = Intent { client_order_id: ClientOrderId::new(bytes), ..intent(9, 1) };
+        let cancelled = OrderCancelled { client_order_id: intent.client_order_id, ..OrderCancelled::default() };
+        many = many.say(&intent).say(&request(&intent)).say(&cancelled);
+    }
+    commit(&mut ledger, &Said::default(), &many);
+    let intents = |rows: &[String]| rows.iter().filter(|row| row.starts_with("intent")).count();
+    let rows = recovered(&mut ledger);
+    assert!(rows.contains(&"intent 1".to_owned()) && rows.contains(&"status 1 filled".to_owned()));
+    assert_eq!(intents(&rows), 1_001);
+    // Its fills are here and the position is flat: it is history.
+    let both = said(&fill(1, "a", 1)).say(&fill(1, "b", 1));
+    commit(&mut ledger, &both, &said(&position(0, 2)));
+    let rows = recovered(&mut ledger);
+    assert!(!rows.contains(&"intent 1".to_owned()) && intents(&rows) == 1_000);
+    assert_eq!(rows.iter().filter(|row| row.starts_with("fill")).count(), 0);
+}
+
+#[test]
+fn the_last_signal_of_each_kind_comes_back_with_its_verdict() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut ledger = open(&folder.path().join("ledger.db"));
+    let signal = |action: SignalAction, bar: u64| Signal {
+        instrument: instrument(),
+        strategy: strategy(),
+        action: action.into(),
+        bar_ns: bar.into(),
+        ..Signal::default()
+    };
+    let (enter, exit) = (SignalAction::EnterLong, SignalAction::ExitLong);
+    let inbox = said(&signal(enter, 1)).say(&signal(enter, 2)).say(&signal(exit, 1)).say(&signal(enter, 2));
+    commit(&mut ledger, &inbox, &Said::default());
+    let id = |sequence| MessageId::new(mesh_types::Domain::Signal, SourceId::new(3), sequence, 5);
+    let verdict = |sequence| RiskVerdict { signal: id(sequence), ..RiskVerdict::default() };
+    commit(&mut ledger, &Said::default(), &said(&verdict(1)).say(&verdict(2)));
+    assert_eq!(recovered(&mut ledger), ["signal enter_long 2", "signal exit_long 1", "verdict 0"]);
+}
+
+#[test]
+fn a_reader_sees_committed_rows_and_never_blocks_the_writer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut ledger = open(&path);
+    commit(&mut ledger, &Said::default(), &placed(1, 2));
+    let mut reader = SqliteLedger::open_reader(&path).expect("opens");
+    let count = |c: &Connection| -> i64 { c.query_row("SELECT count(*) FROM orders", [], |r| r.get(0)).expect("rows") };
+    let held = reader.transaction().expect("begins");
+    assert_eq!(count(&held), 1);
+    commit(&mut ledger, &Said::default(), &placed(2, 2));
+    assert_eq!(count(&held), 1, "a reader keeps its view");
+    drop(held);
+    assert_eq!(count(&reader), 2);
+    assert!(reader.execute("DELETE FROM orders", []).is_err(), "a reader writes nothing");
+    let price: String = reader.query_row("SELECT quantity FROM orders", [], |r| r.get(0)).expect("a row");
+    assert_eq!(price, "2");
+}
+
+#[test]
+fn what_can_t_be_used_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+
+    drop(open(&at("newer.db")));
+    Connection::open(at("newer.db")).and_then(|c| c.pragma_update(None, "user_version", 99)).expect("writes");
+    let error = refused(&at("newer.db"));
+    assert!(error.contains("found 99") && error.contains("a later build"), "{error}");
+
+    Connection::open(at("foreign.db")).and_then(|c| c.execute_batch("CREATE TABLE pets (name TEXT)")).expect("writes");
+    assert!(refused(&at("foreign.db")).contains("another program"));
+
+    std::fs::write(at("text.db"), "these are no pages of a database, but words ".repeat(200)).expect("writes");
+    assert!(refused(&at("text.db")).contains("corrupt"));
+
+    let mut ledger = open(&at("torn.db"));
+    for step in 0..60u8 {
+        commit(&mut ledger, &Said::default(), &placed(step, 1));
+    }
+    drop(ledger);
+    let mut bytes = std::fs::read(at("torn.db")).expect("reads");
+    let half = bytes.len() / 2;
+    bytes[half..].iter_mut().for_each(|byte| *byte = 0x5a);
+    std::fs::write(at("torn.db"), bytes).expect("writes");
+    assert!(refused(&at("torn.db")).contains("corrupt"));
+
+    assert!(refused(&at("missing/ledger.db")).contains("can't be opened"));
+
+    let mut ledger = open(&at("locked.db"));
+    let other = Connection::open(at("locked.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locks");
+    let batch = placed(1, 1);
+    let error = ledger.commit(Frames::new(&[]), Frames::new(&batch.bytes)).expect_err("locked");
+    assert!(error.reason.contains("another process holds the database"), "{error}");
+    other.execute_batch("COMMIT").expect("unlocks");
+    commit(&mut ledger, &Said::default(), &batch);
+}
