@@ -1,6 +1,7 @@
 //! What a strategy answers to a bar: an action, or the first gate that stood in its way.
 
 use crate::digest::Digest;
+use crate::exits::ExitReason;
 
 /// Which way a position points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,6 +157,42 @@ gates! {
     EmaCross = 4, "ema_cross";
     /// The averages are level, or point to a side that may not be traded.
     Trend = 5, "trend";
+    /// The regime is one that the strategy stays out of: value the regime's code.
+    Regime = 6, "regime";
+    /// The average true range is below its floor, bp of the close.
+    AtrFloor = 7, "atr_floor";
+    /// ADX is below the tier's.
+    Adx = 8, "adx";
+    /// RSI towards the entry's side (100 - RSI for shorts) is below the tier's.
+    Rsi = 9, "rsi";
+    /// RSI towards the entry's side is above its limit: too far gone.
+    RsiLimit = 10, "rsi_limit";
+    /// Bollinger bands are narrower than the tier's, bp.
+    BandWidth = 11, "band_width";
+    /// Volume z-score is outside of its bounds.
+    VolumeZ = 12, "volume_z";
+    /// The leading market's trend is against the entry.
+    BtcTrend = 13, "btc_trend";
+    /// Market breadth is against the entry, per cent.
+    Breadth = 14, "breadth";
+    /// Still within the pause after an exit: value bars left.
+    Cooldown = 15, "cooldown";
+    /// Not far enough for an addition: value gain since the last entry, threshold the step.
+    PyramidStep = 16, "pyramid_step";
+    /// Inputs are missing: threshold the bits of those needed, value of those missing (`context::input`).
+    MissingInput = 17, "missing_input";
+    /// The bar's body is too small, ATR.
+    Body = 18, "body_over_atr";
+    /// The book leans too little towards the entry, or against it.
+    BookImbalance = 19, "book_imbalance";
+    /// Premium is outside of its bounds, per cent.
+    Premium = 20, "premium";
+    /// Realised volatility is outside of its bounds, bp a bar.
+    RealisedVol = 21, "realised_vol";
+    /// Spread is too wide, bp.
+    Spread = 22, "spread";
+    /// Funding is outside of its bounds, bp for 8 hours.
+    Funding = 23, "funding";
 }
 
 /// The answer to one bar.
@@ -171,6 +208,14 @@ pub struct Decision {
     pub score: f64,
     /// Where to give up the position that is entered or held; 0 for nowhere.
     pub stop_price: f64,
+    /// Where to close it with a gain; 0 for nowhere.
+    pub target_price: f64,
+    /// Why `action` ends a position; none where it does not.
+    pub exit: ExitReason,
+    /// The level whose touch ended it, for fills inside the bar; 0 for an exit at the market.
+    pub exit_price: f64,
+    /// Part of the position that ends, 0 to 1; 0 without an exit.
+    pub fraction: f64,
     /// Conditions that held, a bit each; each strategy lists its bits.
     pub reasons: u64,
     /// The first gate that failed; [`Gate::Passed`] with an action.
@@ -193,6 +238,10 @@ impl Decision {
             confidence: Tier::None,
             score: 0.0,
             stop_price: 0.0,
+            target_price: 0.0,
+            exit: ExitReason::None,
+            exit_price: 0.0,
+            fraction: 0.0,
             reasons: 0,
             gate,
             gate_value: value,
@@ -213,11 +262,15 @@ impl Decision {
         let codes = u64::from(self.action as u8)
             | u64::from(self.then as u8) << 8
             | u64::from(self.confidence as u8) << 16
-            | u64::from(self.gate as u8) << 24;
+            | u64::from(self.gate as u8) << 24
+            | u64::from(self.exit as u8) << 32;
         digest
             .u64(codes)
             .f64(self.score)
             .f64(self.stop_price)
+            .f64(self.target_price)
+            .f64(self.exit_price)
+            .f64(self.fraction)
             .u64(self.reasons)
             .f64(self.gate_value)
             .f64(self.gate_threshold)

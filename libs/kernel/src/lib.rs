@@ -7,14 +7,21 @@
 extern crate std;
 
 pub mod bar;
+pub mod breadth;
+pub mod context;
 pub mod decision;
 pub mod digest;
+pub mod exits;
 pub mod indicators;
 pub mod math;
 pub mod params;
+pub mod regime;
 pub mod strategy;
+pub mod trader;
 
 pub use bar::Bar;
+pub use context::Context;
 pub use decision::{Action, Decision, Gate, Side, Tier};
 pub use digest::Digest;
+pub use exits::ExitReason;
 pub use params::{ParamError, ParamKind, ParamSpec};

@@ -245,3 +245,65 @@ macro_rules! params {
     };
 }
 pub(crate) use params;
+
+/// `params!` for a strategy that trades: its own parameters, among them `stop_atr`, then those of holding and ending
+/// a position, which every strategy shares; `trade_rules` turns them into the trader's.
+macro_rules! trade_params {
+    ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $crate::params::params! {
+            $(#[$meta])*
+            pub struct $name {
+                $($own)*
+                /// Distance of the target from the entry; 0 for none.
+                target_atr: f64, "ATR", 0, 0, 50;
+                /// Distance of the trailing stop from the best price since the entry; 0 for none.
+                trail_atr: f64, "ATR", 0, 0, 50;
+                /// Distance of the trailing stop from the best price since the entry; 0 for none.
+                trail_bp: f64, "bp", 0, 0, 5_000;
+                /// Gain from which the trailing stop follows; 0 from the entry on.
+                trail_start_atr: f64, "ATR", 0, 0, 50;
+                /// Gain from which the stop stands at the entry price or better; 0 for never.
+                break_even_atr: f64, "ATR", 0, 0, 50;
+                /// Bars after which a position is closed; 0 for never.
+                time_stop_bars: u32, "bars", 0, 0, 100_000;
+                /// Gain at which part of the position is closed, once; 0 for never.
+                partial_atr: f64, "ATR", 0, 0, 50;
+                /// The part that is closed there.
+                partial_fraction: f64, "1", 0.5, 0, 0.95;
+                /// A signal against the position also enters the other side.
+                reversal: bool, "1", 1, 0, 1;
+                /// Bars without an entry after an exit.
+                cooldown_bars: u32, "bars", 0, 0, 10_000;
+                /// Most additions to a position.
+                pyramid_max: u32, "1", 0, 0, 10;
+                /// Gain since the last entry that an addition asks for.
+                pyramid_step_atr: f64, "ATR", 1, 0, 20;
+            }
+        }
+
+        impl $name {
+            /// How positions are held and ended.
+            #[must_use]
+            pub fn trade_rules(&self) -> $crate::trader::TradeRules {
+                $crate::trader::TradeRules {
+                    exits: $crate::exits::ExitRules {
+                        stop_atr: self.stop_atr,
+                        target_atr: self.target_atr,
+                        trail_atr: self.trail_atr,
+                        trail_bp: self.trail_bp,
+                        trail_start_atr: self.trail_start_atr,
+                        break_even_atr: self.break_even_atr,
+                        time_stop_bars: self.time_stop_bars,
+                        partial_atr: self.partial_atr,
+                        partial_fraction: self.partial_fraction,
+                    },
+                    reversal: self.reversal,
+                    cooldown_bars: self.cooldown_bars,
+                    pyramid_max: self.pyramid_max,
+                    pyramid_step_atr: self.pyramid_step_atr,
+                }
+            }
+        }
+    };
+}
+pub(crate) use trade_params;
