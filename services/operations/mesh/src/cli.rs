@@ -62,6 +62,12 @@ pub(crate) enum Word {
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         timeout: u64,
     },
+    /// The mesh in a view that stays: processes, books, positions, last signals and fills
+    Top {
+        /// Print one screen instead
+        #[arg(long)]
+        once: bool,
+    },
     /// What the processes say: one log, or all in one stream
     Logs {
         /// The processes; `mesh` is the supervisor [default: all]

@@ -13,6 +13,7 @@ mod report;
 mod state;
 mod supervise;
 mod survey;
+mod top;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -61,6 +62,7 @@ fn run(cli: Cli) -> Outcome {
         Word::Start { name, timeout } => wait(lifecycle::start(&layout, &name, false, Duration::from_secs(timeout))),
         Word::Restart { name, timeout } => wait(lifecycle::start(&layout, &name, true, Duration::from_secs(timeout))),
         Word::Stop { name } => wait(lifecycle::stop(&layout, &name)),
+        Word::Top { once } => top::top(&layout, once),
         Word::Logs { names, follow, count } => logs::logs(&layout, &names, follow, count),
         Word::Decode { input, json } => capture::decode(&input, json),
         Word::Capture(word) => capture::capture(&layout, word),
