@@ -14,8 +14,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use mesh_codec::frames::{Scan, scan};
-use mesh_codec::{FrameError, Message};
+use mesh_codec::{Header, Message};
 use mesh_types::system::{EndOfSnapshot, Heartbeat, Logout, SnapshotRequest, Welcome};
 use mesh_types::{Domain, FixedStr, InstrumentId, LogoutReason, MessageId};
 
@@ -24,6 +23,7 @@ use crate::control::{self, GapNotice};
 use crate::inbox::Inbox;
 use crate::link::{Attempt, Connector, Link, UnixConnector, attempt};
 use crate::outbox::Outbox;
+use crate::runs::{self, Part, RunSink, StreamError};
 use crate::sequence::{SequenceTracker, Sighting, gap_range};
 use crate::subscription::{Identity, Subscription};
 
@@ -90,7 +90,7 @@ pub enum DownReason {
     /// Reading or writing failed.
     Io(io::Error),
     /// Bytes came that are no message.
-    BadFrame(FrameError),
+    BadFrame(StreamError),
     /// A message came that does not belong there: the other side is no relay.
     NoRelay,
     /// Nothing came in time.
@@ -420,67 +420,11 @@ impl<C: Connector> Client<C> {
     /// Gives out what was read.
     fn take_in(&mut self, on_event: OnEvent<'_>) -> Result<(), DownReason> {
         let inbox = std::mem::replace(&mut self.inbox, Inbox::empty());
-        let (consumed, outcome) = self.take_bytes(inbox.bytes(), on_event);
+        let domain = self.config.domain;
+        let (consumed, outcome) = runs::split(inbox.bytes(), domain, &mut Receiver { client: self, on_event });
         self.inbox = inbox;
         self.inbox.consume(consumed);
         outcome
-    }
-
-    /// Answers how many bytes were handled. Frames are given out in runs: a run ends where something else must be told
-    /// first.
-    fn take_bytes(&mut self, bytes: &[u8], on_event: OnEvent<'_>) -> (usize, Result<(), DownReason>) {
-        let (mut run, mut position) = (0, 0);
-        let outcome = loop {
-            let message = match scan(bytes.get(position..).unwrap_or_default()) {
-                Scan::Message(message) => message,
-                Scan::Incomplete { .. } => break Ok(()),
-                Scan::Bad { error, .. } => break Err(DownReason::BadFrame(error)),
-            };
-            let end = position + message.frame().len();
-            if control::is_control(message.header()) {
-                give(bytes, run, position, on_event);
-                run = end;
-                if let Err(reason) = self.on_control(message, on_event) {
-                    break Err(reason);
-                }
-            } else if let Some(reason) = self.refusal(&message) {
-                break Err(reason);
-            } else {
-                match self.tracker.observe(message.header()) {
-                    Sighting::New => {}
-                    Sighting::Duplicate => {
-                        give(bytes, run, position, on_event);
-                        run = end;
-                    }
-                    Sighting::After(missing) => {
-                        give(bytes, run, position, on_event);
-                        run = position;
-                        let header = message.header();
-                        let range = gap_range(header.source, header.domain, missing.first, missing.last);
-                        self.scratch.clear();
-                        let own = self.config.identity.source;
-                        control::put_gap(&mut self.scratch, own, missing.count, missing.exact, &[range]);
-                        tell_gap(&self.scratch, on_event);
-                    }
-                }
-            }
-            position = end;
-        };
-        give(bytes, run, position, on_event);
-        (position, outcome)
-    }
-
-    fn refusal(&self, message: &Message<'_>) -> Option<DownReason> {
-        if !self.is_up() {
-            return Some(DownReason::NoRelay);
-        }
-        let domain = message.domain();
-        (domain != self.config.domain && domain != Domain::System).then(|| {
-            DownReason::BadFrame(FrameError::WrongDomain {
-                expected: self.config.domain,
-                found: message.header().domain.raw(),
-            })
-        })
     }
 
     fn on_control(&mut self, message: Message<'_>, on_event: OnEvent<'_>) -> Result<(), DownReason> {
@@ -524,14 +468,39 @@ impl<C: Connector> Client<C> {
     }
 }
 
-fn give(bytes: &[u8], from: usize, to: usize, on_event: OnEvent<'_>) {
-    if let Some(frames) = bytes.get(from..to).filter(|frames| !frames.is_empty()) {
-        on_event(ClientEvent::Frames(frames));
+/// A client that is reading.
+struct Receiver<'r, 'e, C: Connector> {
+    client: &'r mut Client<C>,
+    on_event: OnEvent<'e>,
+}
+
+impl<C: Connector> RunSink for Receiver<'_, '_, C> {
+    type Error = DownReason;
+
+    fn observe(&mut self, header: &Header) -> Result<Sighting, DownReason> {
+        if self.client.is_up() { Ok(self.client.tracker.observe(header)) } else { Err(DownReason::NoRelay) }
+    }
+
+    fn on_part(&mut self, part: Part<'_>) -> Result<(), DownReason> {
+        match part {
+            Part::Control(message) => return self.client.on_control(message, self.on_event),
+            Part::Frames { bytes, .. } => (self.on_event)(ClientEvent::Frames(bytes)),
+            Part::Missing { source, domain, missing } => {
+                let range = gap_range(source, domain, missing.first, missing.last);
+                let Client { scratch, config, .. } = &mut *self.client;
+                scratch.clear();
+                control::put_gap(scratch, config.identity.source, missing.count, missing.exact, &[range]);
+                if let Some(notice) = Message::parse(scratch).ok().and_then(GapNotice::new) {
+                    (self.on_event)(ClientEvent::Gap(notice));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-fn tell_gap(frame: &[u8], on_event: OnEvent<'_>) {
-    if let Some(notice) = Message::parse(frame).ok().and_then(GapNotice::new) {
-        on_event(ClientEvent::Gap(notice));
+impl From<StreamError> for DownReason {
+    fn from(error: StreamError) -> Self {
+        Self::BadFrame(error)
     }
 }

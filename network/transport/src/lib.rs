@@ -9,6 +9,7 @@ mod link;
 pub mod memory;
 mod outbox;
 mod poller;
+pub mod runs;
 pub mod sequence;
 pub mod socket;
 mod subscription;

@@ -1,6 +1,7 @@
 //! Waits for many descriptors at once: a thin layer over epoll, level-triggered.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,18 +24,12 @@ pub struct Ready {
 }
 
 /// Waits for descriptors. One that is closed is forgotten by itself.
+#[derive(Debug)]
 pub struct Poller {
     epoll: OwnedFd,
     waker: Waker,
-    events: Vec<epoll::Event>,
     /// What each descriptor was last added with, by its number: asking for the same again costs no call.
     registered: Vec<Option<(u64, bool)>>,
-}
-
-impl core::fmt::Debug for Poller {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Poller").field("epoll", &self.epoll).finish_non_exhaustive()
-    }
 }
 
 /// Wakes a poller from another thread.
@@ -69,7 +64,7 @@ impl Poller {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let event = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         epoll::add(&epoll, &*event, epoll::EventData::new_u64(WAKER), epoll::EventFlags::IN)?;
-        Ok(Self { epoll, waker: Waker { event }, events: Vec::with_capacity(EVENTS_PER_WAIT), registered: Vec::new() })
+        Ok(Self { epoll, waker: Waker { event }, registered: Vec::new() })
     }
 
     /// Wakes this poller from elsewhere.
@@ -131,13 +126,13 @@ impl Poller {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(timeout.subsec_nanos()),
         });
-        self.events.clear();
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), timeout.as_ref()) {
-            Ok(_) => {}
+        let mut room = [const { MaybeUninit::<epoll::Event>::uninit() }; EVENTS_PER_WAIT];
+        let events = match epoll::wait(&self.epoll, &mut room[..], timeout.as_ref()) {
+            Ok((events, _)) => events,
             Err(rustix::io::Errno::INTR) => return Ok(0),
             Err(error) => return Err(error.into()),
-        }
-        for event in &self.events {
+        };
+        for event in events.iter() {
             let (token, flags) = (event.data.u64(), event.flags);
             if token == WAKER {
                 self.waker.rearm();
@@ -150,7 +145,7 @@ impl Poller {
                 writable: gone || flags.contains(epoll::EventFlags::OUT),
             });
         }
-        Ok(self.events.len())
+        Ok(events.len())
     }
 }
 

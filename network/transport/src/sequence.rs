@@ -91,15 +91,23 @@ impl SequenceTracker {
         source.judged = Some(position.sequence.get());
     }
 
+    /// The last message seen of a source.
+    pub fn position(&self, source: SourceId, domain: Domain) -> Option<MessageId> {
+        let place = *self.places.get(&(source.get(), Coded::new(domain).raw()))?;
+        self.sources.get(place).map(Source::position)
+    }
+
+    /// A source has told that it was restarted: whatever it says next is new, and counts from 1.
+    pub fn restart(&mut self, source: SourceId) {
+        for known in self.sources.iter_mut().filter(|known| known.key.0 == source) {
+            known.restart();
+            known.timestamp_ns = 0;
+        }
+    }
+
     /// The last message seen of each source.
     pub fn positions(&self) -> impl Iterator<Item = MessageId> + '_ {
-        self.sources.iter().map(|source| MessageId {
-            domain: source.key.1,
-            reserved: 0,
-            source: source.key.0,
-            sequence: source.sequence.into(),
-            timestamp_ns: source.timestamp_ns.into(),
-        })
+        self.sources.iter().map(Source::position)
     }
 
     /// Takes note of a loss that the relay declared, before the messages after it come.
@@ -167,6 +175,16 @@ impl SequenceTracker {
 }
 
 impl Source {
+    fn position(&self) -> MessageId {
+        MessageId {
+            domain: self.key.1,
+            reserved: 0,
+            source: self.key.0,
+            sequence: self.sequence.into(),
+            timestamp_ns: self.timestamp_ns.into(),
+        }
+    }
+
     #[cold]
     fn restart(&mut self) {
         self.sequence = 0;

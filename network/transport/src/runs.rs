@@ -1,0 +1,149 @@
+//! Cuts received bytes into runs: frames that can be passed on as they lie, and what must be handled between them.
+//!
+//! Receivers and relays read the same stream in the same way; only what they do with the parts differs.
+
+use mesh_codec::frames::{Scan, scan};
+use mesh_codec::{FrameError, Header, Message};
+use mesh_types::wire::Coded;
+use mesh_types::{Domain, SourceId};
+
+use crate::control;
+use crate::sequence::{Missing, Sighting};
+
+/// A part of the stream.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// Valid frames of the relay's domain or of system, each new, one after the other.
+    Frames {
+        /// The frames.
+        bytes: &'a [u8],
+        /// How many.
+        messages: u64,
+    },
+    /// A message between a process and its relay.
+    Control(Message<'a>),
+    /// Messages of a source are missing before the next frame.
+    Missing {
+        /// The source.
+        source: SourceId,
+        /// The domain.
+        domain: Coded<Domain>,
+        /// Which.
+        missing: Missing,
+    },
+}
+
+/// Why a stream can't be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamError {
+    /// Bytes that are no message of this place.
+    Frame(FrameError),
+    /// A message without a number that is not between a process and its relay.
+    Unnumbered,
+}
+
+impl StreamError {
+    /// A word for counters.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Frame(error) => error.kind(),
+            Self::Unnumbered => "unnumbered",
+        }
+    }
+}
+
+impl core::fmt::Display for StreamError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Frame(error) => error.fmt(f),
+            Self::Unnumbered => f.write_str(
+                "expected a sequence from 1, found 0 at byte 8 of the message; likely cause: the sender does not number \
+                 its messages",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for StreamError {}
+
+impl From<FrameError> for StreamError {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+/// Takes the parts of a stream.
+pub trait RunSink {
+    /// Why it wants no more.
+    type Error: From<StreamError>;
+
+    /// A valid message has come: what it is among those of its source.
+    ///
+    /// # Errors
+    /// When no message is wanted now.
+    fn observe(&mut self, header: &Header) -> Result<Sighting, Self::Error>;
+
+    /// The next part.
+    ///
+    /// # Errors
+    /// When what follows is not wanted.
+    fn on_part(&mut self, part: Part<'_>) -> Result<(), Self::Error>;
+}
+
+/// Reads whole messages of `domain` and of system at the start of `bytes`. Answers how many bytes were handled, and why
+/// reading stopped before the last whole message, if it did; what was valid before was given out.
+pub fn split<S: RunSink>(bytes: &[u8], domain: Domain, sink: &mut S) -> (usize, Result<(), S::Error>) {
+    let (mut run, mut messages, mut position) = (0, 0, 0);
+    let (own, system) = (Coded::new(domain), Coded::new(Domain::System));
+    let outcome = loop {
+        let message = match scan(bytes.get(position..).unwrap_or_default()) {
+            Scan::Message(message) => message,
+            Scan::Incomplete { .. } => break Ok(()),
+            Scan::Bad { error, .. } => break Err(StreamError::from(error).into()),
+        };
+        let header = message.header();
+        let end = position + message.frame().len();
+        if header.domain != own && header.domain != system {
+            let error = FrameError::WrongDomain { expected: domain, found: header.domain.raw() };
+            break Err(StreamError::from(error).into());
+        }
+        if control::is_control(header) {
+            if let Err(error) =
+                give(bytes, run..position, messages, sink).and_then(|()| sink.on_part(Part::Control(message)))
+            {
+                return (end, Err(error));
+            }
+            (run, messages) = (end, 0);
+        } else if header.sequence.get() == 0 {
+            break Err(StreamError::Unnumbered.into());
+        } else {
+            match sink.observe(header) {
+                Err(error) => break Err(error),
+                Ok(Sighting::New) => messages += 1,
+                Ok(Sighting::Duplicate) => {
+                    if let Err(error) = give(bytes, run..position, messages, sink) {
+                        return (end, Err(error));
+                    }
+                    (run, messages) = (end, 0);
+                }
+                Ok(Sighting::After(missing)) => {
+                    let notice = Part::Missing { source: header.source, domain: header.domain, missing };
+                    if let Err(error) = give(bytes, run..position, messages, sink).and_then(|()| sink.on_part(notice)) {
+                        return (end, Err(error));
+                    }
+                    (run, messages) = (position, 1);
+                }
+            }
+        }
+        position = end;
+    };
+    let given = give(bytes, run..position, messages, sink);
+    (position, given.and(outcome))
+}
+
+fn give<S: RunSink>(bytes: &[u8], range: core::ops::Range<usize>, messages: u64, sink: &mut S) -> Result<(), S::Error> {
+    match bytes.get(range) {
+        Some(bytes) if messages > 0 => sink.on_part(Part::Frames { bytes, messages }),
+        _ => Ok(()),
+    }
+}

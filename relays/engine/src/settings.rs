@@ -1,0 +1,110 @@
+//! A relay's settings. Each binary states its domain's defaults; a configuration changes single ones.
+
+use serde::Deserialize;
+
+/// What happens to a subscriber whose backlog is past its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlowPolicy {
+    /// State-bearing messages are reduced to the last of each key, the others are dropped, and a gap notice says exactly
+    /// which before it goes on. Memory stays within twice the bound.
+    Conflate,
+    /// It is disconnected with a reason; when it returns, it is given what it missed.
+    Disconnect,
+}
+
+/// How a relay behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelaySettings {
+    /// What happens to slow subscribers.
+    pub policy: SlowPolicy,
+    /// Bytes that may wait for one subscriber.
+    pub backlog_bytes: usize,
+    /// Bytes of the latest messages that are kept for subscribers that return; 0 keeps none.
+    pub retain_bytes: usize,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// State-bearing keys whose last value is kept. Past it, values of new keys are passed on but not kept, and counted.
+    pub max_last_values: usize,
+    /// Room in the kernel for bytes on their way to one process.
+    pub send_buffer_bytes: usize,
+    /// From accepting a connection to its hello, at most.
+    pub handshake_timeout_ms: u64,
+    /// A connection that nothing was sent to for so long is sent a heartbeat.
+    pub heartbeat_ms: u64,
+    /// A connection that nothing came from for so long is ended.
+    pub idle_timeout_ms: u64,
+    /// How long a connection that is being ended is given to read why.
+    pub linger_ms: u64,
+    /// Publishers are asked for fresh snapshots at most this often.
+    pub snapshot_interval_ms: u64,
+}
+
+/// What a configuration file says: whatever is missing is the binary's default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Changes {
+    policy: Option<SlowPolicy>,
+    backlog_bytes: Option<usize>,
+    retain_bytes: Option<usize>,
+    max_connections: Option<usize>,
+    max_last_values: Option<usize>,
+    send_buffer_bytes: Option<usize>,
+    handshake_timeout_ms: Option<u64>,
+    heartbeat_ms: Option<u64>,
+    idle_timeout_ms: Option<u64>,
+    linger_ms: Option<u64>,
+    snapshot_interval_ms: Option<u64>,
+}
+
+impl Changes {
+    pub(crate) fn over(self, defaults: RelaySettings) -> RelaySettings {
+        RelaySettings {
+            policy: self.policy.unwrap_or(defaults.policy),
+            backlog_bytes: self.backlog_bytes.unwrap_or(defaults.backlog_bytes),
+            retain_bytes: self.retain_bytes.unwrap_or(defaults.retain_bytes),
+            max_connections: self.max_connections.unwrap_or(defaults.max_connections),
+            max_last_values: self.max_last_values.unwrap_or(defaults.max_last_values),
+            send_buffer_bytes: self.send_buffer_bytes.unwrap_or(defaults.send_buffer_bytes),
+            handshake_timeout_ms: self.handshake_timeout_ms.unwrap_or(defaults.handshake_timeout_ms),
+            heartbeat_ms: self.heartbeat_ms.unwrap_or(defaults.heartbeat_ms),
+            idle_timeout_ms: self.idle_timeout_ms.unwrap_or(defaults.idle_timeout_ms),
+            linger_ms: self.linger_ms.unwrap_or(defaults.linger_ms),
+            snapshot_interval_ms: self.snapshot_interval_ms.unwrap_or(defaults.snapshot_interval_ms),
+        }
+    }
+}
+
+/// Clients end a connection after 30 s without a byte.
+const MAX_HEARTBEAT_MS: u64 = 10_000;
+/// A backlog must hold a few of the largest messages.
+const MIN_BACKLOG_BYTES: usize = 4 * mesh_codec::MAX_FRAME_BYTES;
+
+impl RelaySettings {
+    /// Whether the settings go together.
+    ///
+    /// # Errors
+    /// The first that does not, and what was expected.
+    pub fn validate(&self) -> Result<(), String> {
+        let checks = [
+            (
+                self.backlog_bytes >= MIN_BACKLOG_BYTES,
+                format!("backlog_bytes: expected at least {MIN_BACKLOG_BYTES}, found {}", self.backlog_bytes),
+            ),
+            (
+                (1..=MAX_HEARTBEAT_MS).contains(&self.heartbeat_ms),
+                format!("heartbeat_ms: expected 1 to {MAX_HEARTBEAT_MS}, found {}", self.heartbeat_ms),
+            ),
+            (
+                self.idle_timeout_ms > 2 * self.heartbeat_ms,
+                format!(
+                    "idle_timeout_ms: expected more than twice heartbeat_ms ({}), found {}",
+                    self.heartbeat_ms, self.idle_timeout_ms
+                ),
+            ),
+            (self.max_connections > 0, "max_connections: expected at least 1, found 0".to_owned()),
+            (self.handshake_timeout_ms > 0, "handshake_timeout_ms: expected at least 1, found 0".to_owned()),
+        ];
+        checks.into_iter().find(|(good, _)| !good).map_or(Ok(()), |(_, text)| Err(text))
+    }
+}
