@@ -1,0 +1,203 @@
+//! A mesh of real processes, as `mesh up` starts it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Nothing here takes longer on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A mesh in a home of its own; stopped and removed at the end.
+pub struct Mesh {
+    home: TempDir,
+    binaries: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+impl Mesh {
+    /// Starts the default mesh, on a port of its own, and waits until it is ready. `settings` overrides settings: the
+    /// process, the key, the value.
+    pub fn up(settings: &[(&str, &str, &str)]) -> Self {
+        let address = free_address();
+        let own = [
+            ("SIMVENUE", "LISTEN", address.clone()),
+            ("ADAPTER_BINANCE", "REST_URL", format!("http://{address}")),
+            ("ADAPTER_BINANCE", "STREAM_URL", format!("ws://{address}")),
+        ];
+        let given = settings.iter().map(|(process, key, value)| (*process, *key, (*value).to_owned()));
+        let environment = own
+            .into_iter()
+            .chain(given)
+            .map(|(process, key, value)| (format!("ALPHAMESH__{process}__{key}"), value))
+            .collect();
+        let mesh = Self { home: TempDir::new().expect("a directory"), binaries: binaries(), environment };
+        mesh.up_again();
+        mesh
+    }
+
+    /// `mesh up` once more: adopts what runs, starts what does not.
+    pub fn up_again(&self) {
+        let output = self.run(&["up", "paper"]);
+        assert!(output.status.success(), "up failed: {}\n{}", text(&output), self.all_logs());
+    }
+
+    /// Its directory.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Where its sockets are.
+    pub fn run_dir(&self) -> PathBuf {
+        self.home().join("run")
+    }
+
+    /// The built binary with this name.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.binary("mesh"));
+        command.args(arguments).stdin(Stdio::null());
+        command.env("ALPHAMESH_HOME", self.home()).env("ALPHAMESH_BIN", &self.binaries);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs `mesh` with these words.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("mesh can be started")
+    }
+
+    /// Runs `mesh` and reads its JSON lines.
+    pub fn json_lines(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.run(arguments);
+        String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// `status --json`.
+    pub fn status(&self) -> Value {
+        serde_json::from_slice(&self.run(&["status", "--json"]).stdout).unwrap_or_default()
+    }
+
+    /// One process of the status.
+    pub fn process(&self, name: &str) -> Value {
+        let status = self.status();
+        let processes = status["processes"].as_array().cloned().unwrap_or_default();
+        processes.into_iter().find(|process| process["name"] == name).unwrap_or_default()
+    }
+
+    /// Names and process ids of what runs.
+    pub fn pids(&self) -> BTreeMap<String, i64> {
+        let status = self.status();
+        let processes = status["processes"].as_array().cloned().unwrap_or_default();
+        let pid = |process: &Value| Some((process["name"].as_str()?.to_owned(), process["pid"].as_i64()?));
+        processes.iter().filter_map(pid).collect()
+    }
+
+    /// Kills a process with SIGKILL and answers with its id.
+    pub fn kill(&self, name: &str) -> i64 {
+        self.signal(name, Signal::KILL)
+    }
+
+    /// Sends a process a signal and answers with its id.
+    pub fn signal(&self, name: &str, signal: Signal) -> i64 {
+        let pid = *self.pids().get(name).unwrap_or_else(|| panic!("{name} does not run"));
+        let raw = i32::try_from(pid).expect("a process id");
+        kill_process(Pid::from_raw(raw).expect("a process id"), signal).expect("the signal is sent");
+        pid
+    }
+
+    /// Waits until a killed process runs again under another id and is ready.
+    pub fn await_return(&self, name: &str, old_pid: i64) {
+        self.wait(&format!("{name} to come back"), || {
+            let process = self.process(name);
+            process["state"] == "ready" && process["pid"].as_i64().is_some_and(|pid| pid != old_pid)
+        });
+    }
+
+    /// Waits for something that must happen.
+    ///
+    /// # Panics
+    /// When it does not, with the logs.
+    pub fn wait(&self, what: &str, mut happened: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !happened() {
+            assert!(Instant::now() < deadline, "waited in vain for {what}; status {}\n{}", self.status(), self.all_logs());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Messages of a type that were captured so far, as `mesh capture cat --json` shows them.
+    pub fn captured(&self, kind: &str) -> Vec<Value> {
+        self.json_lines(&["capture", "cat", "--type", kind, "--json"])
+    }
+
+    /// The first body of a captured message.
+    pub fn body(message: &Value) -> &Value {
+        &message["tlvs"][0]
+    }
+
+    /// The end of every process's log.
+    pub fn all_logs(&self) -> String {
+        text(&self.run(&["logs", "-n", "60"]))
+    }
+
+    /// Asks every question of a ledger with SQL, read-only; each row as text.
+    pub fn query(&self, database: &str, sql: &str) -> Vec<Vec<String>> {
+        let path = self.home().join("data").join(database);
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = rusqlite::Connection::open_with_flags(&path, flags).expect("the ledger opens");
+        let mut statement = connection.prepare(sql).expect("a query");
+        let columns = statement.column_count();
+        let cell = |row: &rusqlite::Row<'_>, index: usize| match row.get_ref(index) {
+            Ok(rusqlite::types::ValueRef::Integer(value)) => value.to_string(),
+            Ok(rusqlite::types::ValueRef::Text(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+            Ok(rusqlite::types::ValueRef::Real(value)) => value.to_string(),
+            Ok(rusqlite::types::ValueRef::Blob(bytes)) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            _ => String::new(),
+        };
+        let rows = statement
+            .query_map([], |row| Ok((0..columns).map(|index| cell(row, index)).collect()))
+            .expect("the query runs");
+        rows.map(|row| row.expect("a row")).collect()
+    }
+
+    /// Stops everything, in order.
+    pub fn down(&self) {
+        let output = self.run(&["down"]);
+        assert!(output.status.success(), "down failed: {}", text(&output));
+    }
+}
+
+impl Drop for Mesh {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing behind either.
+        let _ = self.run(&["down"]);
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// An address on loopback that nobody has at the moment.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+/// The directory of the built binaries: `ALPHAMESH_BIN`, or where this test lies.
+fn binaries() -> PathBuf {
+    let directory = std::env::var_os("ALPHAMESH_BIN").map(PathBuf::from).unwrap_or_else(|| {
+        let exe = std::env::current_exe().expect("a path");
+        exe.ancestors().nth(2).expect("target/debug").to_owned()
+    });
+    assert!(directory.join("mesh").exists(), "{} holds no mesh: ./manage.sh test builds it", directory.display());
+    directory
+}
