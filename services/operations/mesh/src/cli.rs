@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::capture::{CaptureWord, What};
+use crate::commands::scaffold::NewWord;
 use crate::commands::topology::Target;
 use crate::commands::trace;
 
@@ -141,6 +142,9 @@ pub(crate) enum Word {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Make something new from a template
+    #[command(subcommand)]
+    New(NewWord),
     /// Print the protocol's description: docs/protocol.md
     Protocol,
     /// Print the version

@@ -23,7 +23,7 @@ use mesh_runtime::logging::{self, LogFormat};
 use mesh_topology::profiles;
 
 use cli::{Choice, Cli, Word};
-use commands::{capture, lifecycle, logs, status, tap, topology, trace};
+use commands::{capture, lifecycle, logs, scaffold, status, tap, topology, trace};
 use console::Console;
 use failure::{Failure, Outcome};
 use home::Chosen;
@@ -73,6 +73,7 @@ fn run(cli: Cli) -> Outcome {
         Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),
         Word::Profiles { name } => topology::profiles(name.as_deref()),
         Word::Export { target, choice, out } => topology::export(&layout, &chosen(&choice)?, target, &out),
+        Word::New(word) => scaffold::new(&word),
         Word::Protocol => Ok(Console::new().line(mesh_codec::protocol_doc::render().trim_end())?),
         Word::Version => Ok(Console::new().line(concat!("mesh ", env!("CARGO_PKG_VERSION")))?),
     }

@@ -3,6 +3,7 @@
 pub(crate) mod capture;
 pub(crate) mod lifecycle;
 pub(crate) mod logs;
+pub(crate) mod scaffold;
 pub(crate) mod status;
 pub(crate) mod tap;
 pub(crate) mod topology;
