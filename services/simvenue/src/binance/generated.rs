@@ -1,0 +1,122 @@
+//! The market that the generator makes: several symbols in steps of 100 ms of the venue's clock.
+
+use mesh_book::Book;
+use mesh_types::Side;
+
+use super::Frame;
+use super::frames::{Streams, Wanted};
+use crate::core::Trade;
+use crate::core::candles::Candles;
+use crate::core::diff::Collector;
+use crate::core::exchange::Exchange;
+use crate::core::generator::{Generator, STEP_NS, Said};
+use crate::core::instrument::Instrument;
+
+const SECOND: u64 = 1_000_000_000;
+/// Further behind than this the clock jumps: the machine slept.
+const MOST_BEHIND_NS: u64 = 10 * SECOND;
+
+struct Symbol {
+    generator: Generator,
+    candles: Candles,
+    streams: Streams,
+    fast: Collector,
+    slow: Collector,
+}
+
+/// Several generated symbols.
+pub struct Generated {
+    symbols: Vec<Symbol>,
+    next_ns: u64,
+}
+
+impl Generated {
+    /// Symbols with the price that they start from. `history_ns` of the past is made at once, so that there are candles.
+    pub fn new(instruments: &[(Instrument, i64)], seed: u64, now_ns: u64, history_ns: u64) -> Self {
+        let symbols = instruments.iter().map(|(instrument, price)| Symbol {
+            generator: Generator::new(instrument, *price, seed),
+            candles: Candles::new(0),
+            streams: Streams::new(&instrument.symbol),
+            fast: Collector::default(),
+            slow: Collector::default(),
+        });
+        let now_ns = now_ns - now_ns % STEP_NS;
+        let mut market = Self { symbols: symbols.collect(), next_ns: now_ns.saturating_sub(history_ns) };
+        while market.next_ns < now_ns {
+            market.step(&|_| false, None, &mut Vec::new());
+        }
+        market
+    }
+
+    /// When there is something new, ns since the Unix epoch.
+    pub const fn next_ns(&self) -> u64 {
+        self.next_ns
+    }
+
+    /// A symbol's book and last update id.
+    pub fn book(&self, index: usize) -> Option<(&Book, u64)> {
+        let generator = &self.symbols.get(index)?.generator;
+        Some((generator.book(), generator.sequence()))
+    }
+
+    /// A symbol's candles.
+    pub fn candles(&self, index: usize) -> Option<&Candles> {
+        self.symbols.get(index).map(|symbol| &symbol.candles)
+    }
+
+    /// Comes to `now_ns`.
+    pub fn advance(&mut self, now_ns: u64, wanted: Wanted<'_>, exchange: &mut Exchange, out: &mut Vec<Frame>) {
+        if now_ns.saturating_sub(self.next_ns) > MOST_BEHIND_NS {
+            self.next_ns = now_ns - now_ns % STEP_NS;
+        }
+        while self.next_ns <= now_ns {
+            self.step(wanted, Some(exchange), out);
+        }
+    }
+
+    fn step(&mut self, wanted: Wanted<'_>, mut exchange: Option<&mut Exchange>, out: &mut Vec<Frame>) {
+        let now_ns = self.next_ns;
+        self.next_ns += STEP_NS;
+        for (index, symbol) in self.symbols.iter_mut().enumerate() {
+            let (trades, levels) = symbol.step(now_ns, wanted, out);
+            if let Some(exchange) = exchange.as_deref_mut() {
+                trades.iter().for_each(|trade| exchange.on_trade(index, trade));
+                exchange.on_book(index, symbol.generator.book(), Some(&levels), now_ns);
+            }
+        }
+    }
+}
+
+impl Symbol {
+    /// One step; answers with what the accounts' orders may have met.
+    fn step(&mut self, now_ns: u64, wanted: Wanted<'_>, out: &mut Vec<Frame>) -> (Vec<Trade>, Vec<(Side, i64)>) {
+        let Self { generator, candles, streams, fast, slow } = self;
+        let (mut trades, mut levels) = (Vec::new(), Vec::new());
+        candles.on_time(now_ns, |interval, candle| {
+            streams.push_kline(interval, candle, true, now_ns, wanted, out);
+        });
+        generator.step(now_ns, &mut |said| match said {
+            Said::Trade(trade) => {
+                streams.push_trade(&trade, wanted, out);
+                candles.on_trade(&trade, |_, _| {});
+                trades.push(trade);
+            }
+            Said::Top(top) => streams.push_top(&top, wanted, out),
+            Said::Level { id, side, level } => {
+                fast.set(id, side, level);
+                slow.set(id, side, level);
+                levels.push((side, level.price));
+            }
+        });
+        if let Some(diff) = fast.take() {
+            streams.push_depth(&diff, false, now_ns, wanted, out);
+        }
+        if now_ns.is_multiple_of(SECOND) {
+            if let Some(diff) = slow.take() {
+                streams.push_depth(&diff, true, now_ns, wanted, out);
+            }
+        }
+        streams.push_open_klines(candles, now_ns - 1, now_ns, wanted, out);
+        (trades, levels)
+    }
+}
