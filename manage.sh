@@ -69,17 +69,28 @@ mesh() {
     exec "$ALPHAMESH_BIN/mesh" "$@"
 }
 
+# All tests; those of the crate of this name; or those with this in their name or their crate's.
 run_tests() {
     need_tools
     cd "$ROOT"
-    # The end-to-end tests start the real processes.
     unset ALPHAMESH_HOME
     export ALPHAMESH_BIN="$TARGET/debug"
-    cargo build --workspace --bins
-    if cargo nextest --version >/dev/null 2>&1; then
-        exec cargo nextest run --workspace --no-fail-fast "$@"
+    filter=${1:-}
+    case $filter in '' | -*) filter='' ;; *) shift ;; esac
+    if [ -n "$filter" ] && cargo pkgid --quiet "$filter" >/dev/null 2>&1; then
+        set -- --package "$filter" "$@"
+        filter=
+    else
+        # The end-to-end tests start the real processes.
+        cargo build --workspace --bins
+        set -- --workspace "$@"
     fi
-    exec cargo test --workspace --no-fail-fast "$@"
+    if cargo nextest --version >/dev/null 2>&1; then
+        [ -z "$filter" ] || set -- "$@" -E "test(~$filter) + binary_id(~$filter)"
+        exec cargo nextest run --no-fail-fast "$@"
+    fi
+    [ -z "$filter" ] || set -- "$@" "$filter"
+    exec cargo test --no-fail-fast "$@"
 }
 
 word=${1:-help}
