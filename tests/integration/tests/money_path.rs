@@ -5,14 +5,16 @@
 #![allow(clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use executor_paper::PaperExchange;
 use fastrand::Rng;
-use mesh_actor::MemoryLedger;
 use mesh_actor::faults::Faults;
 use mesh_actor::sim::{NodeSpec, Simulator};
+use mesh_actor::{Ledger, LedgerError, MemoryLedger};
 use mesh_codec::registry::TlvBody;
-use mesh_codec::{FrameBuilder, Message, Stamp};
+use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
+use mesh_store::SqliteLedger;
 use mesh_types::execution::{
     Fill, Intent, OrderAccepted, OrderCancel, OrderCancelled, OrderRejected, OrderRequest, OrderStatus,
     OrderStatusRequest, Position,
@@ -54,6 +56,44 @@ fn takes(types: &[(Domain, u8)]) -> Vec<(Domain, Option<u8>)> {
     types.iter().map(|(domain, number)| (*domain, Some(*number))).collect()
 }
 
+/// Where the nodes keep what must survive.
+type Ledgers = (Box<dyn Ledger>, Box<dyn Ledger>);
+
+fn in_memory() -> Ledgers {
+    let paper = MemoryLedger::new(&executor_paper::LEDGER_TYPES);
+    (Box::new(MemoryLedger::new(&portfolio::LEDGER_TYPES)), Box::new(paper))
+}
+
+/// A ledger that a crash closes: each life opens the file again.
+struct Reopened {
+    path: PathBuf,
+    ledger: Option<SqliteLedger>,
+}
+
+impl Reopened {
+    fn new(path: PathBuf) -> Box<Self> {
+        Box::new(Self { path, ledger: None })
+    }
+
+    fn open(&mut self) -> Result<&mut SqliteLedger, LedgerError> {
+        Ok(self.ledger.insert(SqliteLedger::open(&self.path)?))
+    }
+}
+
+impl Ledger for Reopened {
+    fn commit(&mut self, inbox: Frames<'_>, outbox: Frames<'_>) -> Result<(), LedgerError> {
+        match self.ledger.as_mut() {
+            Some(ledger) => ledger.commit(inbox, outbox),
+            None => self.open()?.commit(inbox, outbox),
+        }
+    }
+
+    fn recover(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), LedgerError> {
+        self.ledger = None;
+        self.open()?.recover(each)
+    }
+}
+
 /// A mesh of the portfolio and the paper exchange; market and strategy are the test's.
 struct Mesh {
     sim: Simulator,
@@ -62,7 +102,7 @@ struct Mesh {
 }
 
 impl Mesh {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, (portfolio_ledger, paper_ledger): Ledgers) -> Self {
         let mut sim = Simulator::new(seed, START);
         sim.add(NodeSpec {
             source: PORTFOLIO,
@@ -78,7 +118,7 @@ impl Mesh {
                 (Domain::Execution, KillSwitch::NUMBER),
             ]),
             make: Box::new(|| Box::new(Portfolio::new(portfolio_settings(), 7))),
-            ledger: Some(Box::new(MemoryLedger::new(&portfolio::LEDGER_TYPES))),
+            ledger: Some(portfolio_ledger),
         });
         sim.add(NodeSpec {
             source: PAPER,
@@ -90,7 +130,7 @@ impl Mesh {
                 (Domain::Execution, OrderStatusRequest::NUMBER),
             ]),
             make: Box::new(|| Box::new(PaperExchange::new(executor_paper::Settings::default()))),
-            ledger: Some(Box::new(MemoryLedger::new(&executor_paper::LEDGER_TYPES))),
+            ledger: Some(paper_ledger),
         });
         Self { sim, rng: Rng::with_seed(seed ^ 0x5eed), sequence: 0 }
     }
@@ -299,27 +339,40 @@ fn seeds() -> Vec<u64> {
     }
 }
 
+/// Twenty bars of storm, then calm, then the audit; answers with the number of fills.
+fn run(seed: u64, ledgers: Ledgers) -> usize {
+    let mut mesh = Mesh::new(seed, ledgers);
+    mesh.sim.set_faults(Faults {
+        drop_permille: 100,
+        duplicate_permille: 150,
+        reorder_permille: 150,
+        ..Faults::delays(100_000, 400_000_000)
+    });
+    mesh.sim.set_crashes(15);
+    for bar in 1..=20 {
+        mesh.bar(bar);
+    }
+    // Then the weather clears, and everything must come to its end.
+    mesh.sim.set_faults(Faults::delays(100_000, 1_000_000));
+    mesh.sim.set_crashes(0);
+    mesh.close(21);
+    audit(&mut mesh, seed);
+    exchange_fills(&mut mesh).len()
+}
+
 #[test]
 fn nothing_is_lost_and_nothing_doubled_whatever_fails() {
-    let mut filled = 0;
-    for seed in seeds() {
-        let mut mesh = Mesh::new(seed);
-        mesh.sim.set_faults(Faults {
-            drop_permille: 100,
-            duplicate_permille: 150,
-            reorder_permille: 150,
-            ..Faults::delays(100_000, 400_000_000)
-        });
-        mesh.sim.set_crashes(15);
-        for bar in 1..=20 {
-            mesh.bar(bar);
-        }
-        // Then the weather clears, and everything must come to its end.
-        mesh.sim.set_faults(Faults::delays(100_000, 1_000_000));
-        mesh.sim.set_crashes(0);
-        mesh.close(21);
-        audit(&mut mesh, seed);
-        filled += exchange_fills(&mut mesh).len();
+    let seeds = seeds();
+    let fills: usize = seeds.iter().map(|seed| run(*seed, in_memory())).sum();
+    assert!(fills > 20 * seeds.len() || seeds.len() == 1, "the scenario trades: {fills} fills");
+}
+
+#[test]
+fn the_same_holds_on_real_files() {
+    for seed in seeds().into_iter().take(3) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (portfolio, paper) = (folder.path().join("portfolio.db"), folder.path().join("paper.db"));
+        let fills = run(seed, (Reopened::new(portfolio), Reopened::new(paper)));
+        assert!(fills > 0, "seed {seed} trades");
     }
-    assert!(filled > 100 || seeds().len() == 1, "the scenario trades: {filled} fills");
 }

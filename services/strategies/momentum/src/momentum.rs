@@ -49,11 +49,11 @@ impl Momentum {
     }
 
     fn on_candle(&mut self, candle: &Candle, context: &mut Context<'_>) {
-        let interval_ns = self.settings.interval_ns();
-        let Some(track) = self.tracks.get_mut(&candle.instrument) else { return };
+        let (interval_ns, params) = (self.settings.interval_ns(), self.params);
         if candle.closed != 1 || candle.interval_ns.get() != interval_ns {
             return;
         }
+        let Some(track) = self.track(&candle.instrument) else { return };
         let open_ns = candle.open_ns.get();
         if open_ns <= track.last_open_ns {
             return context.count("candles_repeated", 1);
@@ -61,7 +61,7 @@ impl Momentum {
         if track.last_open_ns != 0 && open_ns != track.last_open_ns.saturating_add(interval_ns) {
             // Averages over bars that are missing would be of another series: warm up again, keep what is held.
             context.count("candle_gaps", 1);
-            track.state = State::new(&self.params);
+            track.state = State::new(&params);
             track.state.set_position(track.held, track.entry_price, track.stop_price);
         }
         track.last_open_ns = open_ns;
@@ -72,8 +72,8 @@ impl Momentum {
             close: candle.close.get().to_f64(),
             volume: candle.volume.get().to_f64(),
         };
-        let decision = track.state.on_bar(&self.params, &bar);
-        if decision.entry().is_entry() {
+        let decision = track.state.on_bar(&params, &bar);
+        if decision.stop_price > 0.0 {
             track.stop_price = decision.stop_price;
         }
         self.say(candle, &decision, context);
@@ -123,7 +123,7 @@ impl Momentum {
 
     /// What is held in truth.
     fn on_position(&mut self, position: &Position) {
-        let Some(track) = self.tracks.get_mut(&position.instrument) else { return };
+        let Some(track) = self.track(&position.instrument) else { return };
         let quantity = position.quantity.get();
         track.held = match quantity.mantissa.signum() {
             1 => Side::Long,

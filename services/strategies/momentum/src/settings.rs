@@ -13,7 +13,7 @@ use serde::Deserialize;
 pub struct Settings {
     /// The name that its signals, orders and positions carry.
     pub strategy: StrategyName,
-    /// Instruments that it trades.
+    /// Instruments that it trades; empty for all whose candles of the interval come.
     pub instruments: Vec<InstrumentId>,
     /// Length of its bars.
     pub interval_ms: u64,
@@ -51,6 +51,10 @@ impl Settings {
             params.set(name, *value).map_err(|error| format!("params.{name}: {error}"))?;
         }
         params.validate().map_err(|error| format!("params: {error}"))?;
+        if params.partial_atr > 0.0 {
+            let found = params.partial_atr;
+            return Err(format!("params.partial_atr: expected 0, found {found}: a signal closes a position whole"));
+        }
         Ok(params)
     }
 
@@ -70,8 +74,7 @@ mod tests {
     use super::*;
 
     fn with(name: &str, value: f64) -> Settings {
-        let instruments = vec!["binance:spot:BTCUSDT".parse().expect("an id")];
-        Settings { instruments, params: BTreeMap::from([(name.to_owned(), value)]), ..Settings::default() }
+        Settings { params: BTreeMap::from([(name.to_owned(), value)]), ..Settings::default() }
     }
 
     #[test]
@@ -79,6 +82,7 @@ mod tests {
         assert_eq!(with("ema_fast", 5.0).params().map(|p| p.ema_fast), Ok(5));
         assert!(with("ema_fats", 5.0).params().is_err_and(|e| e.starts_with("params.ema_fats")));
         assert!(with("ema_fast", 99.0).params().is_err_and(|e| e.contains("ema_fast < ema_slow")));
-        assert!(Settings::default().params().is_err_and(|e| e.starts_with("instruments")));
+        assert!(with("partial_atr", 1.0).params().is_err_and(|e| e.starts_with("params.partial_atr")));
+        assert!(Settings::default().params().is_ok());
     }
 }

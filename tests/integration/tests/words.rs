@@ -1,0 +1,84 @@
+//! Bad configuration and bad words on the command line: exit code 2, and an error that says where and what to do.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn binary(name: &str) -> PathBuf {
+    let exe = std::env::current_exe().expect("a path");
+    let directory = std::env::var_os("ALPHAMESH_BIN")
+        .map_or_else(|| exe.ancestors().nth(2).expect("target/debug").to_owned(), PathBuf::from);
+    directory.join(name)
+}
+
+fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().expect("a directory");
+    let output: Output =
+        Command::new(binary(name)).args(arguments).env("ALPHAMESH_HOME", home.path()).output().expect("it runs");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code(), text)
+}
+
+const PROCESSES: [&str; 10] = [
+    "relay-market",
+    "relay-signal",
+    "relay-execution",
+    "simvenue",
+    "adapter-binance",
+    "strategy-momentum",
+    "portfolio",
+    "executor-paper",
+    "recorder",
+    "replayer",
+];
+
+#[test]
+fn every_process_has_help_and_version_and_refuses_a_bad_configuration() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("bad.toml");
+    let head = "[process]\nname = \"x\"\nsource = 9\n[mesh]\nid = 1\nmode = \"paper\"\nhome = \"/nowhere\"\n\
+                [relays]\nmarket = \"m\"\nsignal = \"s\"\nexecution = \"e\"\n";
+    std::fs::write(&file, format!("{head}[settings]\nno_such_setting = 1\n")).expect("written");
+    for name in PROCESSES {
+        let (code, text) = run(name, &["--help"]);
+        assert!(code == Some(0) && text.contains("--config") && text.contains("--check"), "{name}: {text}");
+        let (code, text) = run(name, &["--version"]);
+        assert!(code == Some(0) && text.contains(name), "{name}: {text}");
+        let (code, text) = run(name, &["--config", &file.display().to_string(), "--check"]);
+        assert_eq!(code, Some(2), "{name}: {text}");
+        assert!(text.contains("bad.toml:13:1") && text.contains("no_such_setting"), "{name}: {text}");
+        let (code, text) = run(name, &["--config", "/no/such/file.toml"]);
+        assert!(code == Some(2) && text.contains("/no/such/file.toml"), "{name}: {text}");
+        let (code, _) = run(name, &["--nonsense"]);
+        assert_eq!(code, Some(2), "{name}");
+    }
+}
+
+#[test]
+fn a_bad_topology_names_its_line_and_column() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("mine.toml");
+    let text = "[mesh]\nprofile = \"mine\"\nmode = \"paper\"\n[[process]]\nname = \"a\"\nkind = \"relay\"\n\
+                binary = \"relay-market\"\nsource = 1\nneeds = [\"b\"]\n";
+    std::fs::write(&file, text).expect("written");
+    let (code, text) = run("mesh", &["up", "--topology", &file.display().to_string()]);
+    assert!(code == Some(2) && text.contains("mine.toml:9:"), "{text}");
+}
+
+#[test]
+fn an_unknown_word_is_met_with_a_suggestion() {
+    let (code, text) = run("mesh", &["statsu"]);
+    assert!(code == Some(2) && text.contains("status"), "{text}");
+    let (code, text) = run("mesh", &["restart"]);
+    assert!(code == Some(2) && text.contains("NAME"), "{text}");
+}
+
+#[test]
+fn bytes_that_are_no_log_are_told_apart_and_reading_goes_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("garbage");
+    std::fs::write(&file, [0x5a; 500]).expect("written");
+    let (code, text) = run("mesh", &["decode", &file.display().to_string(), "--json"]);
+    assert!(code == Some(1) && text.contains("likely_cause"), "{text}");
+    let (code, text) = run("mesh", &["decode", "/no/such/file", "--json"]);
+    assert!(code == Some(2) && text.contains("/no/such/file"), "{text}");
+}
