@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::capture::{CaptureWord, What};
 use crate::commands::scaffold::NewWord;
 use crate::commands::topology::Target;
-use crate::commands::trace;
+use crate::commands::{replay, trace};
 
 /// The command line and supervisor of an Alphamesh.
 #[derive(Debug, Parser)]
@@ -114,6 +114,19 @@ pub(crate) enum Word {
         /// DOMAIN/SOURCE/SEQUENCE[@TIMESTAMP_NS] as `tap` prints it, or a client order id
         #[arg(value_name = "ID")]
         target: trace::Target,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Repeat a process's run from its journal, and compare; or play a capture into the relays again
+    Replay {
+        /// A process of the topology, or the path of a capture
+        what: String,
+        #[command(flatten)]
+        options: replay::Options,
+    },
+    /// What is missing on this machine or wrong in this home, and how to get it right
+    Doctor {
         /// As JSON
         #[arg(long)]
         json: bool,

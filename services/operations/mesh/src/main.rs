@@ -23,7 +23,7 @@ use mesh_runtime::logging::{self, LogFormat};
 use mesh_topology::profiles;
 
 use cli::{Choice, Cli, Word};
-use commands::{capture, lifecycle, logs, scaffold, status, tap, topology, trace};
+use commands::{capture, doctor, lifecycle, logs, replay, scaffold, status, tap, topology, trace};
 use console::Console;
 use failure::{Failure, Outcome};
 use home::Chosen;
@@ -70,6 +70,8 @@ fn run(cli: Cli) -> Outcome {
             tap::tap(&layout, &relay, &what, json, count, last_values)
         }
         Word::Trace { target, json } => trace::trace(&layout, target, json),
+        Word::Replay { what, options } => replay::replay(&layout, &what, &options),
+        Word::Doctor { json } => wait(doctor::doctor(&layout, json)),
         Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),
         Word::Profiles { name } => topology::profiles(name.as_deref()),
         Word::Export { target, choice, out } => topology::export(&layout, &chosen(&choice)?, target, &out),

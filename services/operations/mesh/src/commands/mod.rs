@@ -1,8 +1,10 @@
 //! What each word of the command line does.
 
 pub(crate) mod capture;
+pub(crate) mod doctor;
 pub(crate) mod lifecycle;
 pub(crate) mod logs;
+pub(crate) mod replay;
 pub(crate) mod scaffold;
 pub(crate) mod status;
 pub(crate) mod tap;

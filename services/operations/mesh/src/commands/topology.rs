@@ -70,6 +70,25 @@ fn ask(process: &ProcessSpec, binaries: &Path, text: &str) -> Outcome<Option<Str
     Ok(Some(last.trim_matches('"').replace(STANDARD_INPUT, &format!("{}.toml", process.name))))
 }
 
+/// Loopback endpoints that settings name, as `127.0.0.1:17601`, also within a URL.
+pub(crate) fn endpoints(settings: &toml::Table) -> Vec<std::net::SocketAddr> {
+    fn walk(value: &toml::Value, found: &mut Vec<std::net::SocketAddr>) {
+        match value {
+            toml::Value::String(text) => {
+                let authority = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+                let authority = authority.split('/').next().unwrap_or_default().replace("localhost", "127.0.0.1");
+                found.extend(authority.parse::<std::net::SocketAddr>().ok().filter(|at| at.ip().is_loopback()));
+            }
+            toml::Value::Array(list) => list.iter().for_each(|value| walk(value, found)),
+            toml::Value::Table(table) => table.values().for_each(|value| walk(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    settings.values().for_each(|value| walk(value, &mut found));
+    found
+}
+
 /// `mesh profiles`.
 pub(crate) fn profiles(name: Option<&str>) -> Outcome {
     let mut console = Console::new();
@@ -125,4 +144,23 @@ pub(crate) fn export(layout: &Layout, chosen: &Chosen, target: Target, out: &Pat
         Target::Compose => format!("\nThen: docker compose -f {}/compose.yaml up -d", out.display()),
     };
     Ok(console.line(next)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_endpoints_are_found_wherever_they_stand() {
+        let text = r#"
+            listen = "127.0.0.1:17601"
+            far = "https://api.binance.com"
+            name = "x"
+            [nested]
+            urls = ["ws://localhost:9/ws", "http://[::1]:8/"]
+        "#;
+        let settings = toml::from_str(text).expect("TOML");
+        let ports: Vec<u16> = endpoints(&settings).into_iter().map(|endpoint| endpoint.port()).collect();
+        assert_eq!(ports, [17601, 9, 8]);
+    }
 }
