@@ -69,7 +69,7 @@ fn run(cli: Cli) -> Outcome {
         Word::Tap { relay, what, json, count, last_values } => {
             tap::tap(&layout, &relay, &what, json, count, last_values)
         }
-        Word::Trace { target, json } => trace::trace(&layout, target, json),
+        Word::Trace { target, json } => trace::trace(&layout, target.unwrap_or(trace::Target::LastFill), json),
         Word::Replay { what, options } => replay::replay(&layout, &what, &options),
         Word::Doctor { json } => wait(doctor::doctor(&layout, json)),
         Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),

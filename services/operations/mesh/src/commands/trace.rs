@@ -7,8 +7,9 @@ use std::path::Path;
 
 use mesh_capture::journal::{Input, JournalReader};
 use mesh_capture::{Capture, CaptureError, Item, Lookup, TimeRange, show, time};
-use mesh_codec::{Message, json, packet, registry};
+use mesh_codec::{Message, TlvBody, json, packet, registry};
 use mesh_topology::Layout;
+use mesh_types::execution::Fill;
 use mesh_types::system::Cause;
 use mesh_types::wire::Value as Field;
 use mesh_types::{ClientOrderId, Domain, MessageId};
@@ -30,6 +31,8 @@ pub(crate) enum Target {
     Message { domain: Domain, source: u16, sequence: u64, timestamp_ns: Option<u64> },
     /// The last message about an order.
     Order(ClientOrderId),
+    /// The last fill.
+    LastFill,
 }
 
 impl std::str::FromStr for Target {
@@ -67,6 +70,7 @@ impl Target {
                     && timestamp_ns.is_none_or(|time| message.timestamp_ns() == time)
             }
             Self::Order(order) => order_of(message) == Some(order),
+            Self::LastFill => message.first().is_some_and(|tlv| tlv.number == Fill::NUMBER),
         }
     }
 }
