@@ -77,9 +77,8 @@ pub(crate) mod tests {
     }
 
     fn market(bid: i64, ask: i64, tick: &str) -> Market {
-        let mut market = Market::default();
-        market.info =
-            Some(InstrumentInfo { tick: d(tick).into(), lot: d("0.001").into(), ..InstrumentInfo::default() });
+        let info = InstrumentInfo { tick: d(tick).into(), lot: d("0.001").into(), ..InstrumentInfo::default() };
+        let mut market = Market { info: Some(info), ..Market::default() };
         let head = BookSnapshot {
             health: BookHealth::Live.into(),
             price_exponent: -2,

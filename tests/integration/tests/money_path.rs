@@ -17,9 +17,9 @@ use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
 use mesh_store::SqliteLedger;
 use mesh_types::execution::{
     Fill, Intent, OrderAccepted, OrderCancel, OrderCancelled, OrderRejected, OrderRequest, OrderStatus,
-    OrderStatusRequest, Position,
+    OrderStatusRequest, Position, RiskVerdict,
 };
-use mesh_types::market::{BookLevel, BookSnapshot, InstrumentInfo};
+use mesh_types::market::{BookLevel, BookSnapshot, Candle, InstrumentInfo};
 use mesh_types::signal::{Signal, StrategyName};
 use mesh_types::system::KillSwitch;
 use mesh_types::{
@@ -27,6 +27,7 @@ use mesh_types::{
     Side, SignalAction, SourceId,
 };
 use portfolio::Portfolio;
+use strategy_momentum::Momentum;
 
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
@@ -34,6 +35,7 @@ const MARKET: SourceId = SourceId::new(10);
 const STRATEGY: SourceId = SourceId::new(20);
 const PORTFOLIO: SourceId = SourceId::new(30);
 const PAPER: SourceId = SourceId::new(40);
+const MOMENTUM: SourceId = SourceId::new(21);
 const BAR_NS: u64 = 10 * SECOND;
 
 fn d(text: &str) -> Decimal64 {
@@ -135,6 +137,45 @@ impl Mesh {
         Self { sim, rng: Rng::with_seed(seed ^ 0x5eed), sequence: 0 }
     }
 
+    /// The strategy as a node too.
+    fn with_momentum(mut self) -> Self {
+        let short = [("ema_fast", 2.0), ("ema_slow", 4.0), ("atr_period", 3.0), ("adx_period", 2.0)];
+        let shorter = [("rsi_period", 2.0), ("bb_period", 2.0), ("volume_period", 2.0), ("stop_atr", 0.0)];
+        let params = short.iter().chain(&shorter).map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        let settings = strategy_momentum::Settings { interval_ms: BAR_NS / 1_000_000, params, ..Default::default() };
+        self.sim.add(NodeSpec {
+            source: MOMENTUM,
+            takes: takes(&[
+                (Domain::Market, Candle::NUMBER),
+                (Domain::Execution, Position::NUMBER),
+                (Domain::Execution, RiskVerdict::NUMBER),
+            ]),
+            make: Box::new(move || Box::new(Momentum::new(settings.clone()).expect("settings"))),
+            ledger: None,
+        });
+        self
+    }
+
+    /// A closed candle.
+    fn candle(&mut self, bar: u64, close: i64) {
+        let price = |offset: i64| Decimal64::new(close + offset, 0).into();
+        self.say(
+            MARKET,
+            &Candle {
+                instrument: instrument(),
+                interval_ns: BAR_NS.into(),
+                open_ns: (bar * BAR_NS).into(),
+                open: price(0),
+                high: price(1),
+                low: price(-1),
+                close: price(0),
+                volume: Decimal64::ONE.into(),
+                closed: 1,
+                ..Candle::default()
+            },
+        );
+    }
+
     fn stamp<T: TlvBody>(&mut self, source: SourceId) -> Stamp {
         self.sequence += 1;
         Stamp { domain: T::DOMAIN, source, sequence: self.sequence, timestamp_ns: self.sim.now_ns() }
@@ -230,9 +271,9 @@ impl Mesh {
 
     /// Everybody wants out, until nothing moves any more. A node may still be down from before, and what is said to it is
     /// lost; the relay would say it again.
-    fn close(&mut self, bar: u64) {
+    fn close(&mut self, strategies: &[&str], bar: u64) {
         for second in 0..60 {
-            for strategy in ["a", "b"].iter().filter(|_| second % 10 == 0) {
+            for strategy in strategies.iter().filter(|_| second % 10 == 0) {
                 self.signal(strategy, SignalAction::ExitLong, bar);
                 self.signal(strategy, SignalAction::ExitShort, bar);
             }
@@ -355,7 +396,7 @@ fn run(seed: u64, ledgers: Ledgers) -> usize {
     // Then the weather clears, and everything must come to its end.
     mesh.sim.set_faults(Faults::delays(100_000, 1_000_000));
     mesh.sim.set_crashes(0);
-    mesh.close(21);
+    mesh.close(&["a", "b"], 21);
     audit(&mut mesh, seed);
     exchange_fills(&mut mesh).len()
 }
@@ -374,5 +415,38 @@ fn the_same_holds_on_real_files() {
         let (portfolio, paper) = (folder.path().join("portfolio.db"), folder.path().join("paper.db"));
         let fills = run(seed, (Reopened::new(portfolio), Reopened::new(paper)));
         assert!(fills > 0, "seed {seed} trades");
+    }
+}
+
+/// Waves of candles through momentum, portfolio and exchange; `crash` names a node and the step before which it dies.
+fn candles_to_fills(crash: Option<(SourceId, usize)>) -> (usize, usize) {
+    let mut mesh = Mesh::new(1, in_memory()).with_momentum();
+    let mut step = 0;
+    for (bar, close) in (1..).zip([112, 110, 108, 106, 104, 102, 106, 110, 114, 110, 104, 98, 94, 90, 96, 102, 108]) {
+        mesh.market();
+        mesh.candle(bar, close);
+        // Small steps, so that a crash meets every stage of an order.
+        for ns in [SECOND / 4; 8].iter().chain(&[5_000_000; 12]) {
+            if crash.is_some_and(|(_, at)| at == step) {
+                let (node, _) = crash.expect("checked");
+                mesh.sim.crash(node, 300_000_000);
+            }
+            mesh.run_for(*ns);
+            step += 1;
+        }
+    }
+    mesh.close(&["momentum"], 900);
+    audit(&mut mesh, step as u64);
+    (exchange_fills(&mut mesh).len(), step)
+}
+
+#[test]
+fn candles_become_fills_and_a_crash_at_any_step_changes_no_truth() {
+    let (fills, steps) = candles_to_fills(None);
+    assert!(fills >= 4, "entries and exits are filled: {fills}");
+    for node in [MOMENTUM, PORTFOLIO, PAPER] {
+        for step in 0..steps {
+            candles_to_fills(Some((node, step)));
+        }
     }
 }

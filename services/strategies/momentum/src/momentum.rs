@@ -42,10 +42,18 @@ impl Momentum {
     /// Which setting can't be used.
     pub fn new(settings: Settings) -> Result<Self, String> {
         let params = settings.params()?;
-        let track =
-            Track { state: State::new(&params), last_open_ns: 0, held: Side::Flat, entry_price: 0.0, stop_price: 0.0 };
-        let tracks = settings.instruments.iter().map(|instrument| (*instrument, track)).collect();
-        Ok(Self { settings, params, tracks })
+        Ok(Self { settings, params, tracks: BTreeMap::new() })
+    }
+
+    /// The instrument's track, where it is traded.
+    fn track(&mut self, instrument: &InstrumentId) -> Option<&mut Track> {
+        let traded = &self.settings.instruments;
+        if !traded.is_empty() && !traded.contains(instrument) {
+            return None;
+        }
+        let params = &self.params;
+        let flat = |held| Track { state: State::new(params), last_open_ns: 0, held, entry_price: 0.0, stop_price: 0.0 };
+        Some(self.tracks.entry(*instrument).or_insert_with(|| flat(Side::Flat)))
     }
 
     fn on_candle(&mut self, candle: &Candle, context: &mut Context<'_>) {

@@ -38,11 +38,6 @@ impl Settings {
     /// # Errors
     /// Which setting can't be used, and what is expected.
     pub fn params(&self) -> Result<Params, String> {
-        if self.instruments.is_empty() {
-            return Err(
-                "instruments: expected at least one, found none; name what to trade, as binance:spot:BTCUSDT".into()
-            );
-        }
         if self.interval_ms == 0 {
             return Err("interval_ms: expected at least 1, found 0".into());
         }

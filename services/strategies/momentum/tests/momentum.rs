@@ -122,10 +122,11 @@ fn every_bar_has_a_decision_and_a_crossing_a_signal() {
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said[0] == "decision passed" && said[1].starts_with("enter_long at 106.00 stop 9"), "{said:?}");
     assert_eq!(run.bar(9, 110), ["decision in_position"]);
-    // Down through the stop and the average: out, and short.
-    let said = run.bars(10, &[104, 96]);
-    let turned = said.iter().map(|s| s.split(' ').next().unwrap_or_default()).collect::<Vec<_>>();
-    assert!(turned.contains(&"exit_long") || said == ["decision ema_cross"], "{said:?}");
+    // Down through the average: out, and short, in one bar.
+    let turn = (10..).zip([106, 102, 98, 94]).map(|(minute, close)| run.bar(minute, close));
+    let said = turn.into_iter().find(|said| said.len() > 1).expect("a turn");
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[1].starts_with("exit_long") && said[2].starts_with("enter_short"), "{said:?}");
 }
 
 #[test]
