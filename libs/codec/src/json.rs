@@ -139,6 +139,8 @@ fn value_json(value: Value<'_>) -> Json {
         Value::Decimal(v) => v.to_string().into(),
         Value::Text(v) => v.unwrap_or("\u{fffd}").into(),
         Value::Name(v) => v.into(),
+        // No enum has a variant 0 that is unknown: the field does not apply.
+        Value::Unknown(0) => Json::Null,
         Value::Unknown(code) => format!("unknown({code})").into(),
         Value::Instrument(v) => v.to_string().into(),
         Value::Message(v) if v.is_none() => Json::Null,
