@@ -123,6 +123,19 @@ impl Position {
         }
     }
 
+    /// Gives a position that came from elsewhere, with no range of its own, the levels that are missing.
+    pub fn adopt(&mut self, rules: &ExitRules, atr: f64) {
+        if self.side == Side::Flat || self.atr > 0.0 {
+            return;
+        }
+        let fresh = Self::open(rules, self.side, self.entry_price, atr);
+        self.atr = atr;
+        self.target_price = fresh.target_price;
+        if self.stop_price <= 0.0 {
+            self.stop_price = fresh.stop_price;
+        }
+    }
+
     /// Takes a bar after the entry's (or the entry's own, where it was filled at the open): what ends, and the stop
     /// of the next bar. The caller closes the position where the whole of it ends.
     pub fn on_bar(&mut self, rules: &ExitRules, bar: &Bar) -> Exit {

@@ -6,16 +6,19 @@
 #[cfg(not(target_arch = "nvptx64"))]
 extern crate std;
 
+pub mod account;
 pub mod bar;
 pub mod breadth;
 pub mod context;
 pub mod decision;
 pub mod digest;
 pub mod exits;
+pub mod fills;
 pub mod indicators;
 pub mod math;
 pub mod params;
 pub mod regime;
+pub mod sizing;
 pub mod strategy;
 pub mod trader;
 

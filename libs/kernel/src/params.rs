@@ -281,6 +281,26 @@ macro_rules! trade_params {
             }
         }
 
+        impl $crate::strategy::StrategyParams for $name {
+            const SPEC: &'static [$crate::params::ParamSpec] = Self::SPEC;
+
+            fn from_values(values: &[f64]) -> Result<Self, $crate::params::ParamError> {
+                Self::from_values(values)
+            }
+
+            fn warm_up(&self) -> u32 {
+                self.warm_up()
+            }
+
+            fn digest(&self) -> u64 {
+                self.digest()
+            }
+
+            fn trade_rules(&self) -> $crate::trader::TradeRules {
+                self.trade_rules()
+            }
+        }
+
         impl $name {
             /// How positions are held and ended.
             #[must_use]

@@ -84,6 +84,7 @@ impl Trader {
     /// Takes a closed bar with the wish for it; `atr` measures the levels of an entry.
     pub fn on_bar(&mut self, rules: &TradeRules, bar: &Bar, atr: f64, wish: &Wish) -> Decision {
         let held = self.position.side;
+        self.position.adopt(&rules.exits, atr);
         let mut decision = if held == Side::Flat {
             self.enter(rules, bar, atr, wish)
         } else {
@@ -177,7 +178,7 @@ impl Trader {
             return;
         }
         if self.position.side != side {
-            self.position = Position { side, target_price: 0.0, ..Position::default() };
+            self.position = Position { side, ..Position::default() };
         }
         self.position.entry_price = entry_price;
         self.position.last_entry_price = entry_price;

@@ -7,6 +7,7 @@ use crate::context::{Context, input};
 use crate::decision::{Gate, Side, Tier};
 use crate::math::{abs, ratio};
 use crate::regime::Regime;
+use crate::strategy::condition::{Condition, at_least, bits, condition, first_failed};
 use crate::trader::Wish;
 
 /// Bits of `Decision::reasons`.
@@ -44,24 +45,6 @@ pub mod reason {
     }
 }
 
-/// One condition: what was seen, what is asked for, and where it counts.
-#[derive(Clone, Copy)]
-struct Condition {
-    gate: Gate,
-    bit: u64,
-    holds: bool,
-    value: f64,
-    threshold: f64,
-}
-
-const fn condition(gate: Gate, bit: u64, holds: bool, value: f64, threshold: f64) -> Condition {
-    Condition { gate, bit, holds, value, threshold }
-}
-
-const fn at_least(gate: Gate, bit: u64, value: f64, threshold: f64) -> Condition {
-    condition(gate, bit, value >= threshold, value, threshold)
-}
-
 /// The conditions of the three tiers, `rank` from 1.
 fn tier_conditions(p: &Params, features: &Features, rsi: f64) -> [[Condition; 4]; 3] {
     let thresholds = [
@@ -84,9 +67,8 @@ fn tier_conditions(p: &Params, features: &Features, rsi: f64) -> [[Condition; 4]
 /// The highest tier whose conditions all hold, and the bits of those that do.
 fn tier(conditions: &[[Condition; 4]; 3]) -> (Tier, u64) {
     let ranks = [Tier::Low, Tier::Medium, Tier::High];
-    conditions.iter().zip(ranks).fold((Tier::None, 0), |(best, bits), (conditions, rank)| {
-        let best = if conditions.iter().all(|c| c.holds) { rank } else { best };
-        (best, conditions.iter().fold(bits, |bits, c| if c.holds { bits | c.bit } else { bits }))
+    conditions.iter().zip(ranks).fold((Tier::None, 0), |(best, held), (conditions, rank)| {
+        (if conditions.iter().all(|c| c.holds) { rank } else { best }, held | bits(conditions))
     })
 }
 
@@ -159,10 +141,9 @@ pub(super) fn wish(p: &Params, features: &Features, atr_bp: f64, regime: Regime,
     let rsi = if pointed == Side::Short { 100.0 - features.rsi } else { features.rsi };
     let seen = Seen { side: turned(pointed), rsi, regime, reversed };
     let filters = filters(p, atr_bp, &seen, context);
-    filters.iter().for_each(|c| set(c.bit, c.holds));
     let tiers = tier_conditions(p, features, rsi);
-    let (tier, bits) = tier(&tiers);
-    reasons |= bits;
+    let (tier, of_tiers) = tier(&tiers);
+    reasons |= bits(&filters) | of_tiers;
 
     let crossed = condition(
         if p.require_cross { Gate::EmaCross } else { Gate::Trend },
@@ -175,11 +156,9 @@ pub(super) fn wish(p: &Params, features: &Features, atr_bp: f64, regime: Regime,
     // A higher tier whose conditions hold trades though the least one's own would not.
     let tier_holds = u32::from(tier.rank()) >= p.min_tier;
     let of_tier = least.iter().filter(|_| !tier_holds);
-    let failed = core::iter::once(&crossed).chain(&filters).chain(of_tier).find(|c| !c.holds);
+    let (gate, gate_value, gate_threshold) = first_failed(core::iter::once(&crossed).chain(&filters).chain(of_tier));
     let side = turned(signalled);
     let filtered = filters.iter().all(|c| c.holds);
-    let (gate, gate_value, gate_threshold) =
-        failed.map_or((Gate::Passed, 0.0, 0.0), |c| (c.gate, c.value, c.threshold));
     Wish {
         enter: if gate == Gate::Passed { side } else { Side::Flat },
         leave: side.opposite(),

@@ -5,7 +5,8 @@ extern crate std;
 use std::vec::Vec;
 
 use super::*;
-use crate::decision::{Action, Tier};
+use crate::Context;
+use crate::decision::{Action, Decision, Gate, Tier};
 use crate::exits::ExitReason;
 use crate::params::ParamError;
 
@@ -208,4 +209,20 @@ fn a_fill_moves_the_levels() {
     let position = state.core().trader.position;
     assert_eq!(position.stop_price, entry.stop_price + 1.0);
     assert_eq!(position.target_price, entry.target_price + 1.0);
+}
+
+#[test]
+fn a_position_from_elsewhere_gets_its_levels() {
+    let p = Params { trail_atr: 3.0, target_atr: 5.0, ..params() };
+    let mut state = State::new(&p);
+    let bars = wave();
+    let flat = bars.iter().take_while(|b| !state.on_bar(&p, b).action.is_entry()).count();
+    let mut state = State::new(&p);
+    bars[..flat].iter().for_each(|bar| {
+        state.on_bar(&p, bar);
+    });
+    state.set_position(Side::Long, 103.0, 0.0);
+    let held = state.on_bar(&p, &bars[flat]);
+    assert_eq!(held.gate, Gate::InPosition);
+    assert!(held.stop_price > 0.0 && held.stop_price < 103.0 && held.target_price > 103.0);
 }
