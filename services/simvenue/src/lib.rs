@@ -2,3 +2,5 @@
 
 pub mod binance;
 pub mod core;
+pub mod server;
+pub mod settings;

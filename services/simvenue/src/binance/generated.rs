@@ -111,10 +111,8 @@ impl Symbol {
         if let Some(diff) = fast.take() {
             streams.push_depth(&diff, false, now_ns, wanted, out);
         }
-        if now_ns.is_multiple_of(SECOND) {
-            if let Some(diff) = slow.take() {
-                streams.push_depth(&diff, true, now_ns, wanted, out);
-            }
+        if let Some(diff) = now_ns.is_multiple_of(SECOND).then(|| slow.take()).flatten() {
+            streams.push_depth(&diff, true, now_ns, wanted, out);
         }
         streams.push_open_klines(candles, now_ns - 1, now_ns, wanted, out);
         (trades, levels)

@@ -187,12 +187,10 @@ impl Venue {
             Some("ACK") => "ACK",
             Some(_) => return Err(Refusal::new(-1100, "Illegal characters found in parameter 'newOrderRespType'.")),
         };
-        if let Some(limit) = self.order_limits.get_mut(account) {
-            if let Err(refused) = limit.take(request.now_ns) {
-                let text = format!("Too many new orders; current limit is {} orders per 10 SECOND.", self.orders_limit);
-                let answer: Answer = Refusal { status: 429, ..Refusal::new(-1015, text) }.into();
-                return Ok(answer.with("retry-after", refused.retry_after_s));
-            }
+        if let Some(Err(refused)) = self.order_limits.get_mut(account).map(|limit| limit.take(request.now_ns)) {
+            let text = format!("Too many new orders; current limit is {} orders per 10 SECOND.", self.orders_limit);
+            let answer: Answer = Refusal { status: 429, ..Refusal::new(-1015, text) }.into();
+            return Ok(answer.with("retry-after", refused.retry_after_s));
         }
         let (book, _) = self.source.book(index).ok_or_else(|| {
             // Nothing was executed, and the text says so.

@@ -130,6 +130,11 @@ impl Source {
         };
         for _ in 0..BATCH_LINES {
             if tape.read() {
+                for index in 0..exchange.instruments().len() {
+                    if let Some((book, _)) = tape.played.book(index) {
+                        exchange.on_book(index, book, None, now_ns);
+                    }
+                }
                 return true;
             }
             let Some(line) = tape.next.take() else { return false };

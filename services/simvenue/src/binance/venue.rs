@@ -135,9 +135,9 @@ impl Venue {
         match (request.method, request.path) {
             (_, "/api/v3/depth") => {
                 match parameters.get("limit").and_then(|text| text.parse::<u64>().ok()).unwrap_or(100) {
-                    ..=100 => 5,
-                    ..=500 => 25,
-                    ..=1_000 => 50,
+                    0..=100 => 5,
+                    101..=500 => 25,
+                    501..=1_000 => 50,
                     _ => 250,
                 }
             }

@@ -84,7 +84,7 @@ impl Faults {
         state.seen += 1;
         let commanded = state.rule.next > 0;
         state.rule.next -= u64::from(commanded);
-        let due = state.rule.every > 0 && state.seen % state.rule.every == 0;
+        let due = state.rule.every > 0 && state.seen.is_multiple_of(state.rule.every);
         state.made += u64::from(commanded || due);
         commanded || due
     }
