@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use mesh_topology::Layout;
 use mesh_transport::{Backoff, Client, ClientConfig, ClientEvent, Identity, Subscription};
-use mesh_types::{Domain, FixedStr, Role, SourceId};
+use mesh_types::{Domain, FixedStr, MessageId, Role, SourceId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::failure::{Failure, Outcome};
@@ -19,11 +19,18 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Connections to the relays of these domains; they are made, and made again, while [`Feed::wait`] runs.
+    /// Connections to the relays of these domains; they are made, and made again, while [`Feed::wait`] runs. Of the sources
+    /// in `earlier`, the relays are asked for what they have kept.
     ///
     /// # Errors
     /// When no mesh was started in this home.
-    pub(crate) fn new(layout: &Layout, name: &str, domains: &[Domain], wanted: &Subscription) -> Outcome<Self> {
+    pub(crate) fn new(
+        layout: &Layout,
+        name: &str,
+        domains: &[Domain],
+        wanted: &Subscription,
+        earlier: &[SourceId],
+    ) -> Outcome<Self> {
         let mesh = home::identity(layout)?.ok_or_else(|| {
             Failure::bad(format!("no mesh was started in {}; `./manage.sh up` starts one", layout.home().display()))
         })?;
@@ -47,7 +54,11 @@ impl Feed {
                 resend_bytes: SEND_QUEUE_BYTES,
                 backoff: Backoff::default(),
             };
-            (*domain, Client::new(config, started_ns))
+            let mut client = Client::new(config, started_ns);
+            let from_the_start: Vec<MessageId> =
+                earlier.iter().map(|source| MessageId::new(*domain, *source, 0, 0)).collect();
+            client.resume_from(&from_the_start);
+            (*domain, client)
         };
         Ok(Self { clients: domains.iter().map(client).collect() })
     }

@@ -246,7 +246,8 @@ fn list(path: &Path, json: bool) -> Outcome {
         vec![
             (Tone::Plain, time::readable(run.started_ns).get(..19).unwrap_or_default().to_owned()),
             (tone, status.to_owned()),
-            (Tone::Plain, run.records.to_string()),
+            // Those of the segment at hand are counted when it is sealed.
+            (Tone::Plain, if run.live { "-".to_owned() } else { run.records.to_string() }),
             (Tone::Plain, run.segments.to_string()),
             (Tone::Plain, console::bytes(run.bytes)),
             (Tone::Plain, run.dropped.to_string()),

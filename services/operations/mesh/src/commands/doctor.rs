@@ -307,9 +307,5 @@ mod tests {
     #[test]
     fn a_home_that_does_not_exist_is_judged_by_its_nearest_directory() {
         assert_eq!(existing(Path::new("/proc/nothing/here")), Path::new("/proc"));
-        assert_eq!(
-            writable(Path::new("/proc/self/nothing")).verdict == Verdict::Good,
-            rustix::process::getuid().is_root()
-        );
     }
 }

@@ -150,14 +150,15 @@ fn nothing_here(layout: &Layout) -> Failure {
 /// Shows each process as it gets ready, until all are, one has failed, or the time is up.
 async fn watch_start(layout: &Layout, console: &mut Console, timeout: Duration) -> Outcome<MeshReport> {
     let deadline = Instant::now() + timeout;
-    let mut shown: Vec<String> = Vec::new();
+    let mut shown: Vec<(String, State)> = Vec::new();
     loop {
         let report = ask(layout, &Request::Status).await?;
-        let settled = |process: &&ProcessReport| matches!(process.state, State::Ready | State::Failed);
-        for process in report.processes.iter().filter(settled) {
-            if !shown.contains(&process.name) {
-                shown.push(process.name.clone());
+        for process in &report.processes {
+            let news = (process.name.clone(), process.state);
+            let telling = matches!(process.state, State::Ready | State::Failed | State::Backoff);
+            if telling && !shown.contains(&news) {
                 show(console, process)?;
+                shown.push(news);
             }
         }
         let failed = report.processes.iter().any(|process| process.state == State::Failed);
@@ -169,10 +170,18 @@ async fn watch_start(layout: &Layout, console: &mut Console, timeout: Duration) 
 }
 
 fn show(console: &mut Console, process: &ProcessReport) -> Outcome {
-    let mark = if process.state == State::Ready { "✓" } else { "✗" };
+    let mark = match process.state {
+        State::Ready => "✓",
+        State::Failed => "✗",
+        _ => "!",
+    };
     let mark = console.paint(process.state.tone(), mark);
-    let pid = process.pid.map_or(String::new(), |pid| format!("pid {pid}"));
-    let text = format!("{mark} {:<20} {:<10} {:<8} {pid}", process.name, process.kind, process.state.name());
+    let more = match (&process.reason, process.pid) {
+        (Some(reason), _) => reason.clone(),
+        (None, Some(pid)) => format!("pid {pid}"),
+        (None, None) => String::new(),
+    };
+    let text = format!("{mark} {:<20} {:<10} {:<8} {more}", process.name, process.kind, process.state.name());
     console.line(text.trim_end())?;
     Ok(console.flush()?)
 }

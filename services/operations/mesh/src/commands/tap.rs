@@ -3,9 +3,8 @@
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
-use mesh_capture::Format;
-use mesh_capture::show;
-use mesh_codec::Frames;
+use mesh_capture::{Format, show, time};
+use mesh_codec::{Frames, Message};
 use mesh_topology::{Layout, suggest};
 use mesh_transport::{ClientEvent, DownReason};
 use mesh_types::Domain;
@@ -28,7 +27,7 @@ pub(crate) fn tap(
 ) -> Outcome {
     let domain = domain(relay)?;
     let filter = what.filter()?;
-    let mut feed = Feed::new(layout, "tap", &[domain], &what.subscription(last_values)?)?;
+    let mut feed = Feed::new(layout, "tap", &[domain], &what.subscription(last_values)?, &[])?;
     let format = if json { Format::Json } else { Format::Text };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut left = count.unwrap_or(u64::MAX);
@@ -42,7 +41,12 @@ pub(crate) fn tap(
                     let wanted = messages.filter(|message| filter.takes(message));
                     wanted.take(usize::try_from(left).unwrap_or(usize::MAX)).try_for_each(|message| {
                         left -= 1;
-                        show::message(&mut out, format, &message)
+                        match format {
+                            Format::Json => show::message(&mut out, format, &message),
+                            Format::Text => {
+                                writeln!(out, "{} {}", time::readable(message.timestamp_ns()), short(&message))
+                            }
+                        }
                     })
                 }
                 ClientEvent::Gap(gap) => {
@@ -67,6 +71,17 @@ pub(crate) fn tap(
         out.flush()?;
     }
     Ok(())
+}
+
+/// The message in a line that is not endless, without what it was made because of: `trace` shows that.
+pub(crate) fn short(message: &Message<'_>) -> String {
+    const MOST_CHARACTERS: usize = 300;
+    let line = show::text(message);
+    let line = line.split(" | cause ").next().unwrap_or_default();
+    match line.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
+    }
 }
 
 fn domain(relay: &str) -> Outcome<Domain> {

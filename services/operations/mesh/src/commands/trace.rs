@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use mesh_capture::journal::{Input, JournalReader};
-use mesh_capture::{Capture, CaptureError, Item, Lookup, TimeRange, show, time};
+use mesh_capture::{Capture, CaptureError, Item, Lookup, TimeRange, time};
 use mesh_codec::{Message, TlvBody, json, packet, registry};
 use mesh_topology::Layout;
 use mesh_types::execution::Fill;
@@ -16,13 +16,13 @@ use mesh_types::{ClientOrderId, Domain, MessageId};
 use serde_json::{Value, json};
 
 use crate::commands::capture::failure;
+use crate::commands::tap::short;
 use crate::console::{Console, Tone, nanoseconds};
 use crate::failure::{Failure, Outcome};
 use crate::home::Chosen;
 
 /// A chain of causes is far shorter; a longer one is a loop made by damage.
 const MAX_HOPS: usize = 256;
-const MAX_TEXT: usize = 300;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,23 +214,13 @@ fn print(console: &mut Console, hops: &[Hop], missing: Option<&MessageId>, name:
     Ok(())
 }
 
-/// The message in a line; a packet's bytes as text, where they are that.
+/// The message in a line; a packet's bytes as text.
 fn text(message: &Message<'_>) -> String {
-    let line = match packet::join(message) {
-        Some((head, bytes)) => {
-            let (stream, kind) = (head.stream, head.kind);
-            format!(
-                "packet of {} bytes, stream {stream}, kind {kind}: {}",
-                bytes.len(),
-                String::from_utf8_lossy(&bytes)
-            )
-        }
-        None => show::text(message),
-    };
-    match line.char_indices().nth(MAX_TEXT) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
+    const MOST_BYTES: usize = 200;
+    let Some((head, bytes)) = packet::join(message) else { return short(message) };
+    let shown = String::from_utf8_lossy(bytes.get(..MOST_BYTES).unwrap_or(&bytes));
+    let more = if bytes.len() > MOST_BYTES { "…" } else { "" };
+    format!("packet of {} bytes, stream {}, kind {}: {shown}{more}", bytes.len(), head.stream, head.kind)
 }
 
 fn to_json(hops: &[Hop], missing: Option<&MessageId>) -> Value {

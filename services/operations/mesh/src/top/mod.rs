@@ -10,7 +10,7 @@ use std::time::Duration;
 use mesh_codec::Frames;
 use mesh_topology::Layout;
 use mesh_transport::{ClientEvent, Subscription};
-use mesh_types::Domain;
+use mesh_types::{Domain, SourceId};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span, Text};
@@ -18,6 +18,7 @@ use ratatui::text::{Line, Span, Text};
 use crate::console::{Console, Tone};
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feed;
+use crate::home::Chosen;
 use crate::survey;
 use model::Model;
 
@@ -104,7 +105,10 @@ fn print(model: &Model) -> Outcome {
 /// Follows the relays; also those that come later.
 fn listen(layout: &Layout, model: &Shared) -> Outcome {
     let wanted = Subscription { last_values: true, ..Subscription::default() };
-    let mut feed = Feed::new(layout, "top", &DOMAINS, &wanted)?;
+    let chosen = Chosen::active(layout)?;
+    let processes = chosen.iter().flat_map(|chosen| &chosen.topology.processes);
+    let sources: Vec<SourceId> = processes.map(|process| SourceId::new(process.source.get())).collect();
+    let mut feed = Feed::new(layout, "top", &DOMAINS, &wanted, &sources)?;
     let model = Arc::clone(model);
     let follow = move || {
         loop {

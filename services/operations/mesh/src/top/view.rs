@@ -122,12 +122,12 @@ fn books(model: &Model) -> Section {
 fn book(instrument: &str, market: &Market) -> Line {
     let book = market.book.book();
     let exponent = book.exponents().price;
-    let price = |mantissa: Option<i64>| mantissa.map_or("-".to_owned(), |m| Decimal64::new(m, exponent).to_string());
+    let price = |mantissa: Option<i64>| mantissa.map_or("-".to_owned(), |m| plain(Decimal64::new(m, exponent)));
     let (bid, ask) = (price(book.best_bid().map(|level| level.price)), price(book.best_ask().map(|level| level.price)));
     let health = market.book.health();
     let tone = if health == BookHealth::Live { Tone::Good } else { Tone::Warn };
     let trade = market.trade.as_ref().map_or("-".to_owned(), |trade| {
-        format!("{} {}", trade.side.get().map_or("?", |side| side.name()), trade.price.get())
+        format!("{} {}", trade.side.get().map_or("?", |side| side.name()), plain(trade.price.get()))
     });
     vec![
         (Tone::Plain, format!("{:<21}", shorten(instrument, 21))),
@@ -141,7 +141,7 @@ fn positions(model: &Model) -> Section {
     let rows = model.positions.iter().map(|((instrument, strategy), position)| {
         let tone = if position.quantity.get().mantissa == 0 { Tone::Dim } else { Tone::Plain };
         let decimals = [position.quantity, position.entry_price, position.realized_pnl, position.fees];
-        let [quantity, entry, pnl, fees] = decimals.map(|decimal| decimal.get().to_string());
+        let [quantity, entry, pnl, fees] = decimals.map(|decimal| plain(decimal.get()));
         let name = shorten(&instrument.to_string(), 21);
         let strategy = shorten(strategy, 10);
         vec![(tone, format!("{name:<21}{strategy:<10}{quantity:>13}{entry:>13}{pnl:>11}{fees:>11}"))]
@@ -159,7 +159,7 @@ fn signals(model: &Model) -> Section {
             shorten(&signal.strategy.to_string(), 12),
             action,
             shorten(&signal.instrument.to_string(), 22),
-            signal.reference_price.get()
+            plain(signal.reference_price.get())
         );
         vec![(Tone::Plain, text)]
     });
@@ -173,15 +173,21 @@ fn fills(model: &Model) -> Section {
             "{}  {:<4} {} at {}  {:<22} fee {} {}",
             clock(*at_ns),
             side,
-            fill.quantity.get(),
-            fill.price.get(),
+            plain(fill.quantity.get()),
+            plain(fill.price.get()),
             shorten(&fill.instrument.to_string(), 22),
-            fill.fee.get(),
+            plain(fill.fee.get()),
             fill.fee_asset
         );
         vec![(Tone::Plain, text)]
     });
     Section { heading: heading("last fills"), rows: rows.collect() }
+}
+
+/// A decimal without the zeros that say nothing.
+fn plain(decimal: Decimal64) -> String {
+    let text = decimal.to_string();
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// The time of day, UTC.
