@@ -1,23 +1,36 @@
 //! What an order gets: where inside a bar, with what slippage and fee.
 //!
-//! A decision is made on a closed bar. Its market part (entries, exits by signal or time) is filled at the open of a
-//! later bar, or at that close; its levels (stop, target, partial) are filled inside the bar that touched them. Where
-//! a bar touches several, the order is that of [`crate::exits`]: the stop first.
+//! A decision is made on a closed bar. Its market part (entries, exits by signal or time) is filled at the open of
+//! the next bar, or at that close; its levels (stop, target, partial) inside the bar that touched them. Where a bar
+//! touches several, the order is that of [`crate::exits`]: the stop first.
+//!
+//! Latency on bars is the next open; finer latency belongs to backtests on ticks, not here.
 
 use crate::bar::Bar;
 use crate::decision::Side;
-use crate::exits::{Exit, ExitReason};
+use crate::exits::ExitReason;
 use crate::math::{max, min, ratio};
 
-/// Where market orders are filled.
+/// Where an order at the market is filled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
-pub enum FillAt {
+pub enum Market {
     /// At the open of the bar after the decision: what a bot that acts at once can get.
     #[default]
     NextOpen = 0,
-    /// At the close that the decision was made on: optimistic by one tick of time.
+    /// At the close that the decision was made on: optimistic by one moment.
     Close = 1,
+}
+
+/// Where a touched level (stop, target, partial) is filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Levels {
+    /// At its price, inside the bar that touched it: the order rests at the venue.
+    #[default]
+    Inside = 0,
+    /// As an order at the market, after the bar that touched it: the strategy watches closed bars alone.
+    AtMarket = 1,
 }
 
 /// What a level is filled at where the bar opens beyond it.
@@ -31,45 +44,43 @@ pub enum Gap {
     Level = 1,
 }
 
-/// What happens where a market order waits for an open and the bar touches the stop of the position it would end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum StopBar {
-    /// The market order is filled first, at the open, as time has it.
-    #[default]
-    MarketFirst = 0,
-    /// The stop ends the position and the market order is dropped (vectorbt).
-    StopFirst = 1,
-}
-
 /// From where stop and target are measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Anchor {
-    /// From the price that the entry got.
+    /// From the close of the entry's signal: known when the order is sent.
     #[default]
-    Fill = 0,
-    /// From the close of the entry's signal.
-    SignalClose = 1,
+    SignalClose = 0,
+    /// From the price that the entry got.
+    Fill = 1,
 }
 
-/// Conventions of fills on bars.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// Conventions of fills on bars. The default: market orders at the next open, levels inside the bar, gaps through a
+/// stop at the open, targets never better than their level.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FillRules {
-    /// Where market orders are filled.
-    pub at: FillAt,
+    /// Orders at the market.
+    pub market: Market,
+    /// Touched levels.
+    pub levels: Levels,
+    /// Stops that the bar's open has passed.
+    pub stop_gap: Gap,
+    /// Targets and partials that the bar's open has passed.
+    pub target_gap: Gap,
     /// From where levels are measured.
     pub anchor: Anchor,
-    /// What stops get where the bar opens beyond them.
-    pub stop_gap: Gap,
-    /// What targets get where the bar opens beyond them.
-    pub target_gap: Gap,
-    /// Market order and stop in the same bar.
-    pub stop_bar: StopBar,
-    /// Levels are not watched in the bar whose open filled the entry.
-    pub skip_entry_bar: bool,
-    /// What trading costs.
-    pub costs: Costs,
+}
+
+impl Default for FillRules {
+    fn default() -> Self {
+        Self {
+            market: Market::NextOpen,
+            levels: Levels::Inside,
+            stop_gap: Gap::Open,
+            target_gap: Gap::Level,
+            anchor: Anchor::SignalClose,
+        }
+    }
 }
 
 /// Fees and slippage.
@@ -132,9 +143,9 @@ impl Costs {
 impl FillRules {
     /// The price, before slippage, of an exit by a level that the bar touched.
     #[must_use]
-    pub fn level_price(&self, held: Side, exit: &Exit, bar: &Bar) -> f64 {
-        let (level, open) = (exit.price, bar.open);
-        let is_stop = exit.reason == ExitReason::Stop;
+    pub fn level_price(&self, held: Side, reason: ExitReason, level: f64, bar: &Bar) -> f64 {
+        let open = bar.open;
+        let is_stop = reason == ExitReason::Stop;
         if (if is_stop { self.stop_gap } else { self.target_gap }) == Gap::Level {
             return level;
         }
@@ -147,22 +158,19 @@ impl FillRules {
 mod tests {
     use super::*;
 
-    fn exit(reason: ExitReason, price: f64) -> Exit {
-        Exit { reason, price, fraction: 1.0 }
-    }
-
     #[test]
     fn gaps() {
         let bar = Bar { open: 95.0, high: 106.0, low: 94.0, close: 100.0, volume: 1.0 };
-        let rules = FillRules::default();
-        let stop = exit(ExitReason::Stop, 97.0);
-        assert_eq!(rules.level_price(Side::Long, &stop, &bar), 95.0);
-        assert_eq!(rules.level_price(Side::Long, &exit(ExitReason::Stop, 94.5), &bar), 94.5);
-        assert_eq!(rules.level_price(Side::Short, &exit(ExitReason::Stop, 105.0), &bar), 105.0);
-        assert_eq!(rules.level_price(Side::Short, &exit(ExitReason::Target, 97.0), &bar), 95.0);
-        assert_eq!(rules.level_price(Side::Long, &exit(ExitReason::Target, 105.0), &bar), 105.0);
-        let level = FillRules { stop_gap: Gap::Level, ..rules };
-        assert_eq!(level.level_price(Side::Long, &stop, &bar), 97.0);
+        let at_open = FillRules { target_gap: Gap::Open, ..FillRules::default() };
+        let price = |rules: FillRules, side, reason, level| rules.level_price(side, reason, level, &bar);
+        assert_eq!(price(at_open, Side::Long, ExitReason::Stop, 97.0), 95.0);
+        assert_eq!(price(at_open, Side::Long, ExitReason::Stop, 94.5), 94.5);
+        assert_eq!(price(at_open, Side::Short, ExitReason::Stop, 105.0), 105.0);
+        assert_eq!(price(at_open, Side::Short, ExitReason::Target, 97.0), 95.0);
+        assert_eq!(price(at_open, Side::Long, ExitReason::Target, 105.0), 105.0);
+        assert_eq!(price(FillRules::default(), Side::Short, ExitReason::Target, 97.0), 97.0);
+        let at_level = FillRules { stop_gap: Gap::Level, ..at_open };
+        assert_eq!(price(at_level, Side::Long, ExitReason::Stop, 97.0), 97.0);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod indicators;
 pub mod math;
 pub mod params;
 pub mod regime;
+pub mod run;
 pub mod sizing;
 pub mod strategy;
 pub mod trader;

@@ -1,42 +1,15 @@
 //! Indicators against TA-Lib's values over the shared vectors. Skips, and says so, where the data is not there.
 
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)] // a test says what broke by panicking
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
+mod data;
 
-use flate2::read::GzDecoder;
+use data::{bars, conformance};
 use mesh_kernel::Bar;
 use mesh_kernel::indicators::*;
 use serde_json::Value;
 
 /// Capacity of the windows in these tests.
 const N: usize = 256;
-
-fn conformance(file: &str) -> Option<String> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let root = std::env::var("ALPHAMESH_DATA").unwrap_or_else(|_| default.into());
-    let path = PathBuf::from(root).join("conformance").join(file);
-    let Ok(file) = File::open(&path) else {
-        println!("SKIPPED: no vectors at {}; set ALPHAMESH_DATA", path.display());
-        return None;
-    };
-    let mut text = String::new();
-    if path.extension().is_some_and(|e| e == "gz") {
-        GzDecoder::new(file).read_to_string(&mut text).unwrap();
-    } else {
-        (&file).read_to_string(&mut text).unwrap();
-    }
-    Some(text)
-}
-
-fn bars(csv: &str) -> Vec<Bar> {
-    let bar = |line: &str| {
-        let cells: Vec<f64> = line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
-        Bar { open: cells[0], high: cells[1], low: cells[2], close: cells[3], volume: cells[4] }
-    };
-    csv.lines().skip(1).map(bar).collect()
-}
 
 /// The series of an output of an indicator, by the names that the vectors use.
 fn series(name: &str, p: &[f64], output: &str, bars: &[Bar]) -> Vec<Option<f64>> {

@@ -1,0 +1,320 @@
+//! One strategy on one instrument over bars: decisions, fills, costs and the books, in a few hundred bytes. The
+//! sweep runs thousands of these beside each other, on the CPU and, compiled from this same file, on the GPU.
+//!
+//! In each bar, in this order:
+//! 1. Funding that settles at the bar's start is paid on what is held.
+//! 2. Market orders that the bar before decided on are filled at the open: exit, then entry.
+//! 3. The strategy decides on the closed bar. Levels that it touched are filled inside the bar.
+//! 4. Market orders that fill at the close are filled.
+//! 5. The books are marked at the close.
+//!
+//! Not here: several symbols that share capital, resting orders in books, the conventions of other programs
+//! (`libs/backtest`).
+
+use crate::account::{Account, Booked, Money, Overflow, Scale, notional};
+use crate::decision::{Action, Decision, Gate, Side};
+use crate::digest::Digest;
+use crate::exits::ExitReason;
+use crate::fills::{Anchor, Costs, FillRules, Levels, Liquidity, Market};
+use crate::math::abs;
+use crate::sizing::{SizingInput, SizingRules};
+use crate::strategy::{Core, Input, Strategy, StrategyParams};
+
+/// What surrounds a strategy in a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RunRules {
+    /// Where orders are filled.
+    pub fills: FillRules,
+    /// What trading costs.
+    pub costs: Costs,
+    /// How much is entered with.
+    pub sizing: SizingRules,
+    /// Ticks and lots of the instrument.
+    pub scale: Scale,
+    /// Cash at the beginning, in the quote currency.
+    pub initial_cash: f64,
+}
+
+/// Funding that settles at the start of a bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Settlement {
+    /// Rate, 1e-8ths: positive where longs pay.
+    pub rate: i64,
+    /// Mark price that it is paid on.
+    pub mark_price: f64,
+}
+
+/// An order that was filled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fill {
+    /// Number of the bar, from 0.
+    pub bar: u32,
+    /// Lots, negative for sold.
+    pub quantity: i64,
+    /// Price, in ticks.
+    pub price: i64,
+    /// What it did to the books.
+    pub booked: Booked,
+    /// Why, where it ends a position.
+    pub exit: ExitReason,
+    /// Lots held afterwards.
+    pub position: i64,
+}
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Bars, bad ones left out.
+    pub bars: u32,
+    /// Bars that ended with a position.
+    pub bars_held: u32,
+    /// Trades that ended: from flat to flat, or to the other side.
+    pub trades: u32,
+    /// Those that gained, after all costs.
+    pub wins: u32,
+    /// Sum of the gains of those.
+    pub gained: Money,
+    /// Sum of the losses of the others, positive.
+    pub lost: Money,
+    /// Highest equity at a close.
+    pub peak: Money,
+    /// Largest fall from a peak, at closes.
+    pub drawdown: Money,
+    /// Entries that the sizing refused.
+    pub refused: u32,
+    /// Bars that could not be booked: a number left its range. Anything but 0 makes the rest worthless.
+    pub overflows: u32,
+    /// Digest of every fill: two paths with the same digest made the same trades.
+    pub digest: u64,
+}
+
+/// A market order that waits for the next open.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Waiting {
+    /// Part of the position to close; 0 for none.
+    fraction: f64,
+    exit: ExitReason,
+    /// Lots to enter, negative to sell; 0 for none.
+    quantity: i64,
+}
+
+/// A run under way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Run<S> {
+    /// The strategy, without its indicators.
+    pub core: Core<S>,
+    /// The books.
+    pub account: Account,
+    /// What came of it so far.
+    pub summary: Summary,
+    waiting: Waiting,
+    /// Cash before the open trade.
+    cash_before: Money,
+}
+
+impl<S: Strategy> Run<S> {
+    /// Before the first bar.
+    #[must_use]
+    pub fn new(rules: &RunRules) -> Self {
+        let cash = rules.scale.money_of(rules.initial_cash);
+        let summary = Summary { peak: cash, digest: Digest::new().finish(), ..Summary::default() };
+        let (core, account, waiting) = (Core::default(), Account::new(cash), Waiting::default());
+        Self { core, account, summary, waiting, cash_before: cash }
+    }
+
+    /// Takes a closed bar with its features; each fill goes to `on_fill`. A bar that is not valid is left out.
+    pub fn step(
+        &mut self,
+        params: &S::Params,
+        rules: &RunRules,
+        input: &Input<'_, S::Features>,
+        settlement: Option<&Settlement>,
+        on_fill: &mut impl FnMut(&Fill),
+    ) -> Decision {
+        if !input.bar.is_valid() {
+            return Decision::blocked(Gate::BadBar, 0.0, 1.0);
+        }
+        match self.try_step(params, rules, input, settlement, on_fill) {
+            Ok(decision) => decision,
+            Err(Overflow) => {
+                self.summary.overflows = self.summary.overflows.saturating_add(1);
+                Decision::default()
+            }
+        }
+    }
+
+    fn try_step(
+        &mut self,
+        params: &S::Params,
+        rules: &RunRules,
+        input: &Input<'_, S::Features>,
+        settlement: Option<&Settlement>,
+        on_fill: &mut impl FnMut(&Fill),
+    ) -> Result<Decision, Overflow> {
+        let bar = input.bar;
+        if let Some(settlement) = settlement
+            && self.account.position != 0
+        {
+            self.account.pay_funding(rules.scale.ticks(settlement.mark_price), settlement.rate)?;
+        }
+        self.fill_waiting(params, rules, bar.open, on_fill)?;
+        let held = self.core.trader.position.side;
+        let decision = self.core.step(params, input);
+        if decision.action != Action::None {
+            self.order(rules, input, held, &decision, on_fill)?;
+            if rules.fills.market == Market::Close {
+                self.fill_waiting(params, rules, bar.close, on_fill)?;
+            }
+        }
+        self.mark(rules.scale.ticks(bar.close))?;
+        Ok(decision)
+    }
+
+    /// Fills levels at once and leaves the rest waiting.
+    fn order(
+        &mut self,
+        rules: &RunRules,
+        input: &Input<'_, S::Features>,
+        held: Side,
+        decision: &Decision,
+        on_fill: &mut impl FnMut(&Fill),
+    ) -> Result<(), Overflow> {
+        if decision.action.is_exit() {
+            if decision.exit_price > 0.0 && rules.fills.levels == Levels::Inside {
+                let price = rules.fills.level_price(held, decision.exit, decision.exit_price, input.bar);
+                let liquidity = rules.costs.liquidity(decision.exit);
+                self.close(rules, price, decision.fraction, decision.exit, liquidity, on_fill)?;
+            } else {
+                self.waiting.fraction = decision.fraction;
+                self.waiting.exit = decision.exit;
+            }
+        }
+        let entry = decision.entry();
+        if !entry.is_entry() {
+            return Ok(());
+        }
+        let lots = self.entry_lots(rules, input.bar.close, decision)?;
+        if lots == 0 {
+            self.summary.refused = self.summary.refused.saturating_add(1);
+            // An addition that is refused leaves the position; an entry leaves none.
+            if held == Side::Flat || decision.then.is_entry() {
+                self.core.trader.set_position(Side::Flat, 0.0, 0.0);
+            }
+        }
+        self.waiting.quantity = if entry == Action::EnterLong { lots } else { -lots };
+        Ok(())
+    }
+
+    fn entry_lots(&self, rules: &RunRules, price: f64, decision: &Decision) -> Result<i64, Overflow> {
+        let ticks = rules.scale.ticks(price);
+        // What a reversal closes first is no exposure beside it.
+        let held = if decision.action.is_exit() { 0 } else { self.account.position };
+        let held_notional = abs(rules.scale.money(notional(ticks, held)?));
+        let size = rules.sizing.size(&SizingInput {
+            equity: rules.scale.money(self.account.equity(ticks)?),
+            open_notional: held_notional,
+            position_notional: held_notional,
+            price,
+            stop_price: decision.stop_price,
+            tier: decision.confidence,
+        });
+        Ok(rules.scale.lots(size.notional / price))
+    }
+
+    /// Fills what waits at a price.
+    fn fill_waiting(
+        &mut self,
+        params: &S::Params,
+        rules: &RunRules,
+        price: f64,
+        on_fill: &mut impl FnMut(&Fill),
+    ) -> Result<(), Overflow> {
+        let waiting = core::mem::take(&mut self.waiting);
+        if waiting.fraction > 0.0 {
+            self.close(rules, price, waiting.fraction, waiting.exit, Liquidity::Taker, on_fill)?;
+        }
+        if waiting.quantity == 0 {
+            return Ok(());
+        }
+        let opens = self.account.position == 0;
+        let filled = self.trade(rules, price, waiting.quantity, ExitReason::None, Liquidity::Taker, on_fill)?;
+        if opens && rules.fills.anchor == Anchor::Fill {
+            self.core.trader.position.anchor(&params.trade_rules().exits, filled);
+        }
+        Ok(())
+    }
+
+    fn close(
+        &mut self,
+        rules: &RunRules,
+        price: f64,
+        fraction: f64,
+        exit: ExitReason,
+        liquidity: Liquidity,
+        on_fill: &mut impl FnMut(&Fill),
+    ) -> Result<(), Overflow> {
+        let position = self.account.position;
+        let part = if fraction >= 1.0 { position } else { (position as f64 * fraction) as i64 };
+        if part != 0 {
+            self.trade(rules, price, -part, exit, liquidity, on_fill)?;
+        }
+        Ok(())
+    }
+
+    /// Books a fill; its price.
+    fn trade(
+        &mut self,
+        rules: &RunRules,
+        price: f64,
+        quantity: i64,
+        exit: ExitReason,
+        liquidity: Liquidity,
+        on_fill: &mut impl FnMut(&Fill),
+    ) -> Result<f64, Overflow> {
+        let is_buy = quantity > 0;
+        let amount = abs(rules.scale.quantity(quantity)) * price;
+        let slipped = rules.costs.slipped(price, is_buy, amount, liquidity);
+        let ticks = rules.scale.ticks_against(slipped, is_buy);
+        let was = self.account.position;
+        let booked = self.account.fill(quantity, ticks, rules.costs.fee_rate(liquidity))?;
+        let position = self.account.position;
+        if was != 0 && position == 0 {
+            self.end_trade();
+        }
+        let fill = Fill { bar: self.summary.bars, quantity, price: ticks, booked, exit, position };
+        self.summary.digest = fill.digest_into(Digest::new().u64(self.summary.digest)).finish();
+        on_fill(&fill);
+        Ok(rules.scale.price(ticks))
+    }
+
+    fn end_trade(&mut self) {
+        let gain = self.account.cash - self.cash_before;
+        self.cash_before = self.account.cash;
+        let summary = &mut self.summary;
+        summary.trades = summary.trades.saturating_add(1);
+        if gain > 0 {
+            summary.wins = summary.wins.saturating_add(1);
+            summary.gained = summary.gained.saturating_add(gain);
+        } else {
+            summary.lost = summary.lost.saturating_sub(gain);
+        }
+    }
+
+    fn mark(&mut self, close: i64) -> Result<(), Overflow> {
+        let equity = self.account.equity(close)?;
+        let summary = &mut self.summary;
+        summary.bars = summary.bars.saturating_add(1);
+        summary.bars_held = summary.bars_held.saturating_add(u32::from(self.account.position != 0));
+        summary.peak = summary.peak.max(equity);
+        summary.drawdown = summary.drawdown.max(summary.peak - equity);
+        Ok(())
+    }
+}
+
+impl Fill {
+    fn digest_into(&self, digest: Digest) -> Digest {
+        let digest = digest.u64(u64::from(self.bar) << 8 | self.exit as u64);
+        let digest = digest.u64(self.quantity as u64).u64(self.price as u64).u64(self.position as u64);
+        digest.u64(self.booked.realised as u64).u64(self.booked.fee as u64)
+    }
+}
