@@ -10,7 +10,7 @@ use mesh_types::execution::{Position, RiskVerdict};
 use mesh_types::market::Candle;
 use mesh_types::signal::{Decision, Signal};
 use mesh_types::wire::Coded;
-use mesh_types::{Confidence, Decimal64, FixedStr, InstrumentId, Rounding, SignalAction};
+use mesh_types::{Confidence, Decimal64, FixedStr, InstrumentId, InstrumentKind, Rounding, SignalAction};
 use zerocopy::IntoBytes;
 
 use crate::settings::Settings;
@@ -45,19 +45,25 @@ impl Momentum {
         Ok(Self { settings, params, tracks: BTreeMap::new() })
     }
 
+    /// The parameters of an instrument: spot can't be sold short, so there momentum does not ask for it.
+    fn params(&self, instrument: &InstrumentId) -> Params {
+        let spot = instrument.kind() == Some(InstrumentKind::Spot);
+        Params { allow_short: self.params.allow_short && !spot, ..self.params }
+    }
+
     /// The instrument's track, where it is traded.
     fn track(&mut self, instrument: &InstrumentId) -> Option<&mut Track> {
         let traded = &self.settings.instruments;
         if !traded.is_empty() && !traded.contains(instrument) {
             return None;
         }
-        let params = &self.params;
+        let params = &self.params(instrument);
         let flat = |held| Track { state: State::new(params), last_open_ns: 0, held, entry_price: 0.0, stop_price: 0.0 };
         Some(self.tracks.entry(*instrument).or_insert_with(|| flat(Side::Flat)))
     }
 
     fn on_candle(&mut self, candle: &Candle, context: &mut Context<'_>) {
-        let (interval_ns, params) = (self.settings.interval_ns(), self.params);
+        let (interval_ns, params) = (self.settings.interval_ns(), self.params(&candle.instrument));
         if candle.closed != 1 || candle.interval_ns.get() != interval_ns {
             return;
         }

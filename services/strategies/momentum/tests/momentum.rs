@@ -62,6 +62,11 @@ impl Run {
         said
     }
 
+    /// A closed candle of another instrument.
+    fn bar_of(&mut self, instrument: &str, minute: u64, close: i64) -> Vec<String> {
+        self.say(&Candle { instrument: instrument.parse().expect("an id"), ..candle(minute, close) })
+    }
+
     /// A closed candle, the n-th minute.
     fn bar(&mut self, minute: u64, close: i64) -> Vec<String> {
         self.say(&candle(minute, close))
@@ -127,6 +132,21 @@ fn every_bar_has_a_decision_and_a_crossing_a_signal() {
     let said = turn.into_iter().find(|said| said.len() > 1).expect("a turn");
     assert_eq!(said.len(), 3, "{said:?}");
     assert!(said[1].starts_with("exit_long") && said[2].starts_with("enter_short"), "{said:?}");
+}
+
+#[test]
+fn spot_is_never_sold_short() {
+    let mut run = Run::new();
+    let mut said = Vec::new();
+    for (minute, close) in (1..).zip([100, 102, 104, 106, 108, 110, 106, 102, 98, 94]) {
+        said.extend(run.bar_of("binance:spot:BTCUSDT", minute, close));
+    }
+    assert!(said.contains(&"decision trend".to_owned()) || said.contains(&"decision ema_cross".to_owned()), "{said:?}");
+    assert!(!said.iter().any(|words| words.starts_with("enter_short")), "{said:?}");
+    let mut other = Run::new();
+    let said: Vec<String> =
+        (1..).zip([100, 102, 104, 106, 108, 110, 106, 102, 98, 94]).flat_map(|(m, c)| other.bar(m, c)).collect();
+    assert!(said.iter().any(|words| words.starts_with("enter_short")), "{said:?}");
 }
 
 #[test]
