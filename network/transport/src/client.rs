@@ -382,7 +382,8 @@ impl<C: Connector> Client<C> {
         let State::Connected { link, welcomed, .. } = &mut self.state else { return Ok(()) };
         loop {
             let has_control = !self.control.is_empty();
-            let controls = has_control && self.outbox.at_boundary();
+            // Before the welcome nothing else was written on this connection.
+            let controls = has_control && (!*welcomed || self.outbox.at_boundary());
             let part = match (controls, *welcomed) {
                 (true, _) => self.control.as_slice(),
                 (false, true) => self.outbox.next(has_control),

@@ -16,7 +16,7 @@ pub struct LinkFaults {
     pub disconnect: u16,
     /// A bit of what is read is flipped.
     pub corrupt: u16,
-    /// Some bytes of what is read are lost.
+    /// The end of what is read is lost, and the link is cut there.
     pub truncate: u16,
 }
 
@@ -82,6 +82,7 @@ impl<L: Link> Read for FaultyLink<L> {
         }
         if count > 1 && self.happens(self.faults.truncate) {
             count = self.random.usize(1..count);
+            self.cut = true;
         }
         Ok(count)
     }

@@ -262,3 +262,167 @@ impl Conflation {
         queue.extend_from_slice(&self.controls);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use mesh_codec::{FrameBuilder, Frames, Stamp};
+    use mesh_types::market::{Quote, Trade};
+    use mesh_types::system::EndOfSnapshot;
+    use mesh_types::{Domain, InstrumentId};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RELAY: SourceId = SourceId::new(1);
+    const LIMIT_BYTES: usize = 3_000;
+
+    /// A trade, or the quote of one of a few instruments.
+    fn frame(source: u16, sequence: u64, instrument: Option<u8>) -> Vec<u8> {
+        let mut frame = Vec::new();
+        let source = SourceId::new(source);
+        let stamp = Stamp { domain: Domain::Market, source, sequence, timestamp_ns: sequence };
+        let builder = FrameBuilder::new(&mut frame, &stamp);
+        let done = match instrument {
+            Some(number) => {
+                let instrument: InstrumentId = format!("binance:spot:S{number}").parse().expect("an instrument");
+                builder.body(&Quote { instrument, ..Quote::default() }).finish()
+            }
+            None => builder.body(&Trade::default()).finish(),
+        };
+        done.expect("fits");
+        frame
+    }
+
+    /// What a subscriber makes of the stream.
+    #[derive(Default)]
+    struct Reader {
+        received: BTreeMap<u16, Vec<u64>>,
+        missing: BTreeMap<u16, BTreeSet<u64>>,
+        dropped: u64,
+        controls: usize,
+        last_quotes: BTreeMap<StateKeyBytes, u64>,
+    }
+    type StateKeyBytes = Vec<u8>;
+
+    impl Reader {
+        fn read(&mut self, bytes: &[u8]) {
+            for (_, message) in Frames::new(bytes) {
+                let message = message.expect("whole and valid");
+                let source = message.source().get();
+                if let Some(notice) = GapNotice::new(message) {
+                    assert!(notice.is_exact());
+                    self.dropped += notice.dropped();
+                    for range in notice.ranges() {
+                        for sequence in range.first_sequence.get()..=range.last_sequence.get() {
+                            assert!(self.missing.entry(range.source.get()).or_default().insert(sequence), "told once");
+                        }
+                    }
+                } else if is_control(message.header()) {
+                    self.controls += 1;
+                } else {
+                    if let Some(quote) = message.get::<Quote>() {
+                        self.last_quotes.insert(quote.instrument.to_string().into_bytes(), message.sequence());
+                    }
+                    let received = self.received.entry(source).or_default();
+                    assert!(received.last().is_none_or(|last| *last < message.sequence()), "in order, once");
+                    received.push(message.sequence());
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// The promise: whatever a subscriber reads and when, received and declared missing are exactly what was sent, and
+        /// the last value of every state arrives.
+        #[test]
+        fn received_and_missing_together_are_what_was_sent(
+            steps in prop::collection::vec(
+                (1u16..3, 1usize..30, prop::option::of(0u8..4), 0usize..4000, prop::bool::weighted(0.1)), 1..80),
+        ) {
+            let mut backlog = Backlog::new(LIMIT_BYTES, SlowPolicy::Conflate, RELAY);
+            let mut sent: BTreeMap<u16, u64> = BTreeMap::new();
+            let mut last_quotes = BTreeMap::new();
+            let (mut stream, mut controls, mut counted, mut losses) = (Vec::new(), 0, 0, Losses::default());
+            for (source, count, instrument, room, control) in steps {
+                for _ in 0..count {
+                    let sequence = sent.entry(source).or_default();
+                    *sequence += 1;
+                    let frame = frame(source, *sequence, instrument);
+                    if let Some(quote) = Message::parse(&frame).expect("valid").get::<Quote>() {
+                        last_quotes.insert(quote.instrument.to_string().into_bytes(), *sequence);
+                    }
+                    backlog.push(&frame).expect("conflates");
+                }
+                if control {
+                    let mut end = Vec::new();
+                    mesh_transport::control::put(&mut end, RELAY, &EndOfSnapshot::default());
+                    backlog.push(&end).expect("conflates");
+                    controls += 1;
+                }
+                let part = backlog.next();
+                let part = part[..part.len().min(room)].to_vec();
+                counted += backlog.advance(part.len());
+                stream.extend(part);
+                let bound = 3 * LIMIT_BYTES + controls * 100;
+                prop_assert!(backlog.queue.len() - backlog.cursor <= bound, "memory is bounded");
+                let more = backlog.take_losses();
+                losses.dropped += more.dropped;
+                losses.conflated += more.conflated;
+            }
+            while !backlog.is_empty() {
+                let part = backlog.next().to_vec();
+                counted += backlog.advance(part.len());
+                stream.extend(part);
+            }
+            let mut reader = Reader::default();
+            reader.read(&stream);
+            let mut received = 0;
+            for (source, count) in sent {
+                let got = reader.received.remove(&source).unwrap_or_default();
+                received += got.len() as u64;
+                let mut all = reader.missing.remove(&source).unwrap_or_default();
+                for sequence in got {
+                    prop_assert!(all.insert(sequence), "received and missing at once");
+                }
+                prop_assert_eq!(all, (1..=count).collect::<BTreeSet<_>>());
+            }
+            prop_assert_eq!((counted, reader.dropped), (received, losses.dropped + losses.conflated));
+            prop_assert_eq!(reader.controls, controls);
+            prop_assert_eq!(reader.last_quotes, last_quotes);
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_begun_frame_goes_out_before_a_gap() {
+        let mut backlog = Backlog::new(LIMIT_BYTES, SlowPolicy::Conflate, RELAY);
+        let first = [frame(9, 1, None), frame(9, 2, None)].concat();
+        backlog.push_rest(&first, 10).expect("fits");
+        for sequence in 3..100 {
+            backlog.push(&frame(9, sequence, None)).expect("conflates");
+        }
+        let mut stream = first[..10].to_vec();
+        while !backlog.is_empty() {
+            let part = backlog.next().to_vec();
+            backlog.advance(part.len());
+            stream.extend(part);
+        }
+        let mut reader = Reader::default();
+        reader.read(&stream);
+        assert_eq!(reader.received[&9], [1]);
+        assert_eq!(reader.missing[&9], (2..100).collect::<BTreeSet<_>>());
+    }
+
+    #[test]
+    fn where_nothing_may_be_dropped_the_bound_is_an_error() {
+        let mut backlog = Backlog::new(LIMIT_BYTES, SlowPolicy::Disconnect, RELAY);
+        let outcomes: Vec<_> = (1..200).map(|sequence| backlog.push(&frame(9, sequence, None))).collect();
+        assert_eq!(outcomes.iter().position(Result::is_err), Some(LIMIT_BYTES / frame(9, 1, None).len()));
+        backlog.end_with(b"");
+        assert!(backlog.is_empty());
+        // What a returning subscriber is owed does not count.
+        backlog.push_free(&vec![0; 2 * LIMIT_BYTES]);
+        assert_eq!(backlog.push(&frame(9, 1, None)), Ok(()));
+    }
+}

@@ -109,3 +109,71 @@ fn insert_within(ranges: &mut Vec<(u64, u64)>, first: u64, last: u64) -> bool {
     ranges.splice(from..to, [merged]);
     overlaps
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use mesh_codec::{Frames, Message};
+    use mesh_transport::GapNotice;
+    use mesh_types::Domain;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn header(sequence: u64) -> Header {
+        let (domain, source) = (Coded::new(Domain::Market), SourceId::new(5));
+        Header { domain, source, sequence: sequence.into(), ..zerocopy::FromZeros::new_zeroed() }
+    }
+
+    fn notices(gaps: &Gaps) -> Vec<u8> {
+        let mut buffer = Vec::new();
+        gaps.put(&mut buffer, SourceId::new(1));
+        buffer
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_drops_gives_the_same_ranges(mut sequences in prop::collection::vec(1u64..300, 1..200)) {
+            let mut gaps = Gaps::default();
+            let mut told = BTreeSet::new();
+            sequences.retain(|sequence| told.insert(*sequence));
+            sequences.iter().for_each(|sequence| gaps.add(&header(*sequence)));
+            let bytes = notices(&gaps);
+            let message = Message::parse(&bytes).expect("one notice");
+            let notice = GapNotice::new(message).expect("a gap");
+            prop_assert!(notice.is_exact());
+            prop_assert_eq!(notice.dropped(), told.len() as u64);
+            let ranges: Vec<_> =
+                notice.ranges().iter().map(|range| (range.first_sequence.get(), range.last_sequence.get())).collect();
+            prop_assert!(ranges.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "apart and in order: {:?}", ranges);
+            let covered: BTreeSet<u64> = ranges.iter().flat_map(|(first, last)| *first..=*last).collect();
+            prop_assert_eq!(covered, told);
+            // What is told again is the same.
+            let mut again = Gaps::default();
+            again.add_notice(notice.dropped(), notice.is_exact(), notice.ranges());
+            prop_assert!(again.sources == gaps.sources && again.dropped == gaps.dropped);
+        }
+    }
+
+    #[test]
+    fn many_ranges_take_several_notices_and_too_many_are_rounded_outwards() {
+        let (mut some, mut many) = (Gaps::default(), Gaps::default());
+        (1..=1000).for_each(|n| some.add(&header(2 * n)));
+        (1..=10_000).for_each(|n| many.add(&header(2 * n)));
+        for (gaps, dropped, exact, count) in [(&some, 1000, true, 2), (&many, 10_000, false, 4)] {
+            let bytes = notices(gaps);
+            let parts: Vec<_> = Frames::new(&bytes)
+                .map(|(_, message)| GapNotice::new(message.expect("valid")).expect("a gap"))
+                .collect();
+            assert!(parts.len() <= count && parts.iter().all(|part| part.is_exact() == exact));
+            assert_eq!(parts.iter().map(GapNotice::dropped).sum::<u64>(), dropped);
+            let ranges: Vec<_> = parts.iter().flat_map(|part| part.ranges()).collect();
+            for n in 1..=dropped {
+                let holds =
+                    |range: &&&GapRange| (range.first_sequence.get()..=range.last_sequence.get()).contains(&(2 * n));
+                assert_eq!(ranges.iter().filter(holds).count(), 1);
+            }
+        }
+    }
+}

@@ -102,9 +102,52 @@ impl RelaySettings {
                     self.heartbeat_ms, self.idle_timeout_ms
                 ),
             ),
+            (
+                // What waited when it was disconnected, and what comes until it is back.
+                self.policy == SlowPolicy::Conflate || self.retain_bytes >= 2 * self.backlog_bytes,
+                format!(
+                    "retain_bytes: expected at least twice backlog_bytes ({}) where slow subscribers are disconnected, \
+                     found {}",
+                    self.backlog_bytes, self.retain_bytes
+                ),
+            ),
             (self.max_connections > 0, "max_connections: expected at least 1, found 0".to_owned()),
             (self.handshake_timeout_ms > 0, "handshake_timeout_ms: expected at least 1, found 0".to_owned()),
         ];
         checks.into_iter().find(|(good, _)| !good).map_or(Ok(()), |(_, text)| Err(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_do_not_go_together_are_refused_with_what_was_expected() {
+        let good = RelaySettings {
+            policy: SlowPolicy::Disconnect,
+            backlog_bytes: 8 << 20,
+            retain_bytes: 16 << 20,
+            max_connections: 1,
+            max_last_values: 0,
+            send_buffer_bytes: 0,
+            handshake_timeout_ms: 1,
+            heartbeat_ms: 1,
+            idle_timeout_ms: 3,
+            linger_ms: 0,
+            snapshot_interval_ms: 0,
+        };
+        assert_eq!(good.validate(), Ok(()));
+        let bad = [
+            ("backlog_bytes", RelaySettings { backlog_bytes: 1000, ..good.clone() }),
+            ("retain_bytes", RelaySettings { retain_bytes: 9 << 20, ..good.clone() }),
+            ("heartbeat_ms", RelaySettings { heartbeat_ms: 30_000, ..good.clone() }),
+            ("idle_timeout_ms", RelaySettings { idle_timeout_ms: 2, ..good.clone() }),
+            ("max_connections", RelaySettings { max_connections: 0, ..good }),
+        ];
+        for (name, settings) in bad {
+            let text = settings.validate().expect_err(name);
+            assert!(text.starts_with(name) && text.contains("expected") && text.contains("found"), "{text}");
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn settings(domain: Domain) -> RelaySettings {
     RelaySettings {
         policy: if market { SlowPolicy::Conflate } else { SlowPolicy::Disconnect },
         backlog_bytes: 8 << 20,
-        retain_bytes: if market { 0 } else { 1 << 20 },
+        retain_bytes: if market { 0 } else { 16 << 20 },
         max_connections: 16,
         max_last_values: 1000,
         send_buffer_bytes: 64 << 10,
@@ -313,7 +313,7 @@ impl<C: Connector> Peer<C> {
         let begun = Instant::now();
         while let SendOutcome::Full { .. } = self.client.send(frames) {
             self.poll();
-            assert!(begun.elapsed() < PATIENCE, "there is never room");
+            assert!(begun.elapsed() < PATIENCE, "there is never room: {:?}", self.downs.last());
         }
     }
 }
