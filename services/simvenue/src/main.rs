@@ -22,9 +22,11 @@ fn main() -> ExitCode {
 }
 
 async fn serve(process: Process<Settings>) -> Result<(), BoxError> {
+    let file = process.config.mesh.run_dir().join(format!("{}.addr", process.config.process.name));
+    // A run that ended badly leaves its file, with an address that is not ours.
+    let _ = std::fs::remove_file(&file);
     let server = Server::bind(process.settings, Arc::clone(&process.status)).await?;
     let address = server.address()?;
-    let file = process.config.mesh.run_dir().join(format!("{}.addr", process.config.process.name));
     // Written beside and moved, so that nobody reads half of it.
     let part = file.with_extension("addr.part");
     std::fs::write(&part, address.to_string())?;
@@ -39,6 +41,7 @@ async fn serve(process: Process<Settings>) -> Result<(), BoxError> {
         // The server may have failed before.
         let _ = asked.send(());
     });
-    server.serve(async { drop(stop.await) }).await?;
-    Ok(())
+    let served = server.serve(async { drop(stop.await) }).await;
+    let _ = std::fs::remove_file(&file);
+    Ok(served?)
 }

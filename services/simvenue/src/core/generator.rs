@@ -199,7 +199,7 @@ impl Generator {
     /// Quantity of a new level, in lots: more is further away.
     fn level_lots(&mut self, distance: i64) -> i64 {
         let weight = 1 + distance.abs().min(50 * self.span) / self.span;
-        (self.unit * self.rng.i64(1..=40 + weight) / 4).max(1)
+        self.unit * self.rng.i64(1..=40 + weight)
     }
 
     /// Sets the level at the touch, some near it, and enough far away.

@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// Longer than anything takes that works.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts a venue; it ends with the test's runtime.
-pub async fn start(mut settings: Settings) -> SocketAddr {
+pub(crate) async fn start(mut settings: Settings) -> SocketAddr {
     settings.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     settings.history_s = 1;
     let server = Server::bind(settings, Arc::new(Status::new("simvenue", "venue"))).await.expect("a free port");
@@ -29,25 +29,25 @@ pub async fn start(mut settings: Settings) -> SocketAddr {
 }
 
 /// A connection to the venue's streams.
-pub struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Client {
-    pub async fn connect(address: SocketAddr, path: &str) -> Self {
+    pub(crate) async fn connect(address: SocketAddr, path: &str) -> Self {
         let (socket, _) = connect_async(format!("ws://{address}{path}")).await.expect("a connection");
         Self(socket)
     }
 
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.expect("sent");
     }
 
     /// The next message of any kind; `None` at the end.
-    pub async fn next(&mut self) -> Option<Message> {
+    pub(crate) async fn next(&mut self) -> Option<Message> {
         tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time")?.ok()
     }
 
     /// The next text; `None` at the end.
-    pub async fn text(&mut self) -> Option<String> {
+    pub(crate) async fn text(&mut self) -> Option<String> {
         loop {
             match self.next().await? {
                 Message::Text(text) => return Some(text.to_string()),
@@ -58,31 +58,31 @@ impl Client {
     }
 
     /// Whether nothing comes for a while.
-    pub async fn is_silent(&mut self, time: Duration) -> bool {
+    pub(crate) async fn is_silent(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.0.next()).await.is_err()
     }
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Response {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect(&self.body)
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| *key == name)).map(|(_, value)| value)
     }
 }
 
 /// One request on a connection of its own.
-pub async fn http(address: SocketAddr, method: &str, target: &str, key: Option<&str>, body: &str) -> Response {
+pub(crate) async fn http(address: SocketAddr, method: &str, target: &str, key: Option<&str>, body: &str) -> Response {
     let mut socket = TcpStream::connect(address).await.expect("a connection");
     let key = key.map(|key| format!("X-MBX-APIKEY: {key}\r\n")).unwrap_or_default();
     let request = format!(
@@ -98,12 +98,12 @@ pub async fn http(address: SocketAddr, method: &str, target: &str, key: Option<&
     Response { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-pub async fn get(address: SocketAddr, target: &str) -> Response {
+pub(crate) async fn get(address: SocketAddr, target: &str) -> Response {
     http(address, "GET", target, None, "").await
 }
 
 /// Switches faults.
-pub async fn faults(address: SocketAddr, json: &str) -> Value {
+pub(crate) async fn faults(address: SocketAddr, json: &str) -> Value {
     let response = http(address, "POST", "/sim/faults", None, json).await;
     assert_eq!(response.status, 200, "{}", response.body);
     response.json()
