@@ -1,0 +1,76 @@
+//! The words of the command line: each has help, wrong ones are refused with a suggestion.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
+mod common;
+
+use common::Mesh;
+
+#[test]
+fn every_word_has_help() {
+    let mesh = Mesh::new(&[]);
+    let help = mesh.run(&["--help"]).succeeds().out;
+    let words =
+        help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1).take_while(|line| !line.is_empty());
+    let words: Vec<&str> = words
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|word| !matches!(*word, "" | "help"))
+        .collect();
+    assert!(words.len() > 20, "{words:?}");
+    for word in words {
+        let help = mesh.run(&[word, "--help"]).succeeds().out;
+        assert!(help.contains("Usage: mesh"), "{word}: {help}");
+    }
+    assert!(help.contains("Exit codes: 0 done, 1"), "{help}");
+}
+
+#[test]
+fn wrong_words_are_refused_with_a_suggestion() {
+    let mesh = Mesh::new(&[]);
+    mesh.run(&["stats"]).fails_with(2, &["status"]);
+    mesh.run(&["up", "papper"]).fails_with(2, &["did you mean \"paper\""]);
+    mesh.run(&["tap", "markets"]).fails_with(2, &["did you mean \"market\""]);
+    mesh.run(&["up", "--topology", "/nowhere.toml"]).fails_with(2, &["/nowhere.toml", "can't be read"]);
+    mesh.run(&["new", "strategy", "../x"]).fails_with(2, &["lower-case letters"]);
+    mesh.run(&["logs"]).fails_with(1, &["no logs"]);
+    mesh.run(&["tap", "market"]).fails_with(1, &["no mesh was started"]);
+    assert!(!mesh.home.exists(), "asking makes nothing");
+}
+
+#[test]
+fn a_topology_with_errors_is_refused_with_their_places() {
+    let mesh = Mesh::new(&[("adapter", "surce = 3")]);
+    mesh.up().fails_with(2, &["fake.toml:19:1: unknown field `surce`"]);
+    let mesh = Mesh::new(&[]);
+    let text = std::fs::read_to_string(&mesh.topology).expect("there").replacen("\"fake\"", "\"fak\"", 2);
+    std::fs::write(&mesh.topology, text).expect("written");
+    mesh.up().fails_with(2, &["no binary \"fak\" is built for process \"relay\"; did you mean \"fake\"?"]);
+}
+
+#[test]
+fn check_asks_each_binary_and_doctor_looks_around() {
+    let mesh = Mesh::new(&[("adapter", "settings = { no_such_setting = 1 }")]);
+    let topology = mesh.topology.to_str().expect("UTF-8").to_owned();
+    let words = ["check", "--topology", topology.as_str()];
+    mesh.run(&words).fails_with(1, &["✓ relay", "✗ adapter: adapter.toml:", "no_such_setting"]);
+    let doctor = mesh.run(&["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&doctor.out).expect("JSON");
+    let findings = report["findings"].as_array().expect("a list");
+    let binaries = findings.iter().find(|finding| finding["name"] == "binaries").expect("looked at");
+    assert_eq!((binaries["verdict"].as_str(), doctor.code), (Some("bad"), 1), "{binaries}");
+    assert!(binaries["advice"].as_str().is_some_and(|advice| advice.contains("build")));
+}
+
+#[test]
+fn an_export_is_whole() {
+    let mesh = Mesh::new(&[]);
+    let out = mesh.home.join("units");
+    let (topology, out_text) = (mesh.topology.to_str().expect("UTF-8"), out.to_str().expect("UTF-8"));
+    mesh.run(&["export", "systemd", "--topology", topology, "--out", out_text]).succeeds();
+    let unit = std::fs::read_to_string(out.join("alphamesh-fake-adapter.service")).expect("there");
+    let config = out.join("config/adapter.toml");
+    assert!(unit.contains(config.to_str().expect("UTF-8")), "{unit}");
+    assert!(std::fs::read_to_string(config).expect("there").contains("name = \"adapter\""));
+    mesh.run(&["export", "compose", "--topology", topology, "--out", out_text]).succeeds();
+    assert!(out.join("compose.yaml").exists());
+}
