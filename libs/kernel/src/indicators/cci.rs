@@ -28,10 +28,7 @@ impl<const N: usize> Cci<N> {
     #[inline]
     pub fn update(&mut self, bar: &Bar) -> Option<f64> {
         let typical = bar.typical();
-        if let Some(left) = self.window.push(typical) {
-            self.sum.add(-left);
-        }
-        self.sum.add(typical);
+        self.sum.slide(typical, self.window.push(typical).unwrap_or(0.0));
         if !self.window.is_full() {
             return None;
         }

@@ -23,12 +23,10 @@ impl<const N: usize> Moments<N> {
     /// Takes the next value; true once the window is full.
     #[inline]
     pub fn update(&mut self, x: f64) -> bool {
-        if let Some(left) = self.window.push(x) {
-            self.sum.add(-left);
-            self.squares.add_product(-left, left);
-        }
-        self.sum.add(x);
-        self.squares.add_product(x, x);
+        // What has not been written yet is 0 and takes nothing out.
+        let left = self.window.push(x).unwrap_or(0.0);
+        self.sum.slide(x, left);
+        self.squares.slide_product([x, x], [left, left]);
         self.window.is_full()
     }
 

@@ -53,10 +53,8 @@ impl<const N: usize> RealisedVolatility<N> {
     pub fn update(&mut self, close: f64) -> Option<f64> {
         let previous = self.previous.replace(close)?;
         let change = ratio(close - previous, previous, 0.0);
-        if let Some(left) = self.returns.push(change) {
-            self.squares.add_product(-left, left);
-        }
-        self.squares.add_product(change, change);
+        let left = self.returns.push(change).unwrap_or(0.0);
+        self.squares.slide_product([change; 2], [left; 2]);
         let n = f64::from(self.returns.period());
         self.returns.is_full().then(|| sqrt(max(self.squares.value(), 0.0) / n))
     }

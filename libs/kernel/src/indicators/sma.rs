@@ -21,10 +21,7 @@ impl<const N: usize> Sma<N> {
     /// Takes the next value; the mean where there is one.
     #[inline]
     pub fn update(&mut self, x: f64) -> Option<f64> {
-        if let Some(left) = self.window.push(x) {
-            self.sum.add(-left);
-        }
-        self.sum.add(x);
+        self.sum.slide(x, self.window.push(x).unwrap_or(0.0));
         self.window.is_full().then(|| self.sum.value() / f64::from(self.window.period()))
     }
 

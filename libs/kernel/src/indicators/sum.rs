@@ -1,7 +1,7 @@
 //! Sums in twice the precision of `f64`, for windows that slide for years.
 //!
 //! A textbook running sum (`+ new - old`) drifts: what rounding lost when a large value came in is not given back
-//! when it leaves. Here each sum is a pair (high, low) kept by Knuth's TwoSum, and squares are taken exactly by
+//! when it leaves. Here each sum is a pair (high, low) kept by Knuth's TwoSum and Dekker's, and squares are taken exactly by
 //! Dekker's product, so what enters leaves again; the error stays near 1e-30 of the largest partial sum whatever the
 //! number of steps. The value is then that of the window alone, in all but the last bits' ties, wherever the run began.
 //!
@@ -43,20 +43,48 @@ fn two_product(a: f64, b: f64) -> (f64, f64) {
     (product, error)
 }
 
+/// `a + b` and its rounding error where `a` is the larger by magnitude; else the error may be off in its own last bit.
+#[inline]
+fn quick_two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    (sum, b - (sum - a))
+}
+
 impl Sum {
+    /// Adds a pair.
+    #[inline]
+    fn add_pair(&mut self, high: f64, low: f64) {
+        let (sum, error) = two_sum(self.high, high);
+        (self.high, self.low) = quick_two_sum(sum, self.low + (error + low));
+    }
+
     /// Adds a term; add its negative to take it out.
     #[inline]
     pub fn add(&mut self, x: f64) {
-        let (high, error) = two_sum(self.high, x);
-        (self.high, self.low) = two_sum(high, self.low + error);
+        self.add_pair(x, 0.0);
+    }
+
+    /// Adds one term and takes another out. (The difference is taken first: it does not wait for the sum before.)
+    #[inline]
+    pub fn slide(&mut self, new: f64, old: f64) {
+        let (high, low) = two_sum(new, -old);
+        self.add_pair(high, low);
     }
 
     /// Adds the exact product of two numbers.
     #[inline]
     pub fn add_product(&mut self, a: f64, b: f64) {
         let (product, error) = two_product(a, b);
-        self.add(product);
-        self.add(error);
+        self.add_pair(product, error);
+    }
+
+    /// Adds the exact product of one pair and takes that of another out.
+    #[inline]
+    pub fn slide_product(&mut self, new: [f64; 2], old: [f64; 2]) {
+        let (new, new_error) = two_product(new[0], new[1]);
+        let (old, old_error) = two_product(old[0], old[1]);
+        let (high, low) = two_sum(new, -old);
+        self.add_pair(high, low + (new_error - old_error));
     }
 
     /// The sum, rounded once.
@@ -97,8 +125,11 @@ mod tests {
         let mut sum = Sum::default();
         sum.add(0.1);
         sum.add_product(1e9, 1e9);
-        sum.add_product(-1e9, 1e9);
+        sum.slide_product([0.0, 0.0], [1e9, 1e9]);
         assert_eq!(sum.value(), 0.1);
+        sum.slide(1e18, 0.1);
+        sum.slide(0.2, 1e18);
+        assert_eq!(sum.value(), 0.2);
     }
 
     proptest! {

@@ -149,12 +149,9 @@ impl<const N: usize> RollingVwap<N> {
     #[inline]
     pub fn update(&mut self, bar: &Bar) -> Option<f64> {
         let typical = bar.typical();
-        if let (Some(price), Some(volume)) = (self.prices.push(typical), self.volumes.push(bar.volume)) {
-            self.turnover.add_product(-price, volume);
-            self.volume.add(-volume);
-        }
-        self.turnover.add_product(typical, bar.volume);
-        self.volume.add(bar.volume);
+        let left = [self.prices.push(typical).unwrap_or(0.0), self.volumes.push(bar.volume).unwrap_or(0.0)];
+        self.turnover.slide_product([typical, bar.volume], left);
+        self.volume.slide(bar.volume, left[1]);
         self.prices.is_full().then(|| ratio(self.turnover.value(), self.volume.value(), typical))
     }
 
