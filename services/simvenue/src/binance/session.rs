@@ -19,6 +19,8 @@ const SECOND: u64 = 1_000_000_000;
 pub enum Reaction {
     /// This answer.
     Answer(String),
+    /// This answer to what could not be understood.
+    Refusal(String),
     /// The connection is closed: it says too much.
     Close,
 }
@@ -73,28 +75,20 @@ impl Session {
         if !self.count_message(now_ns) {
             return Reaction::Close;
         }
-        Reaction::Answer(match serde_json::from_str::<Request>(text) {
-            Ok(request) => self.answer(&request, faults),
-            Err(error) if error.is_data() => Writer::reply_error("null", 2, &format!("Invalid request: {error}")),
-            Err(error) => Writer::reply_error("null", 3, &format!("Invalid JSON: {error}")),
-        })
-    }
-
-    fn answer(&mut self, request: &Request, faults: &mut Faults) -> String {
-        let good_id = match &request.id {
-            Value::Null => true,
-            Value::Number(number) => number.is_i64() || number.is_u64(),
-            Value::String(text) => text.len() <= 36,
-            _ => false,
+        let refusal = |id: &str, code, text: String| Reaction::Refusal(Writer::reply_error(id, code, &text));
+        let request = match serde_json::from_str::<Request>(text) {
+            Ok(request) => request,
+            Err(error) if error.is_data() => return refusal("null", 2, format!("Invalid request: {error}")),
+            Err(error) => return refusal("null", 3, format!("Invalid JSON: {error}")),
         };
-        if !good_id {
-            let text = "Invalid request: request ID must be an integer, a string of at most 36 characters, or null";
-            return Writer::reply_error("null", 2, text);
+        if !is_id(&request.id) {
+            let text = "request ID must be an integer, a string of at most 36 characters, or null";
+            return refusal("null", 2, format!("Invalid request: {text}"));
         }
         let id = request.id.to_string();
-        match self.carry_out(request, faults) {
-            Ok(result) => Writer::reply(&id, &result),
-            Err(text) => Writer::reply_error(&id, 2, &format!("Invalid request: {text}")),
+        match self.carry_out(&request, faults) {
+            Ok(result) => Reaction::Answer(Writer::reply(&id, &result)),
+            Err(text) => refusal(&id, 2, format!("Invalid request: {text}")),
         }
     }
 
@@ -132,6 +126,16 @@ impl Session {
     }
 }
 
+/// Whether a request may have this id.
+fn is_id(id: &Value) -> bool {
+    match id {
+        Value::Null => true,
+        Value::Number(number) => number.is_i64() || number.is_u64(),
+        Value::String(text) => text.len() <= 36,
+        _ => false,
+    }
+}
+
 /// The names of streams in a request's parameters.
 fn names(params: &Value) -> Result<Vec<String>, String> {
     let wrong = || "property 'params' must be an array of stream names".to_owned();
@@ -148,7 +152,7 @@ mod tests {
 
     fn answer(session: &mut Session, text: &str) -> String {
         match session.on_text(text, 0, &mut Faults::default()) {
-            Reaction::Answer(answer) => answer,
+            Reaction::Answer(answer) | Reaction::Refusal(answer) => answer,
             Reaction::Close => "closed".into(),
         }
     }

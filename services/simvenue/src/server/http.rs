@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -86,6 +87,10 @@ async fn request(
         };
         shared.lock().venue.answer(&request)
     };
+    shared.status.messages_in.fetch_add(1, Ordering::Relaxed);
+    if matches!(answer.status, 400..=417) {
+        shared.status.bad_input("request", 1);
+    }
     if answer.status == 0 {
         // Nobody answers; the client goes when it has waited long enough, and this task with it.
         std::future::pending::<()>().await;

@@ -98,17 +98,21 @@ impl Server {
 
 /// Brings the market forward and sends what it says, for ever.
 async fn run_market(shared: &Shared) {
-    let mut told_end = false;
+    let (mut bad_lines, mut ended) = (0, false);
     loop {
         let next_ns = {
             let mut state = shared.lock();
             state.advance(clock::now_ns(), &shared.status);
-            if let Source::Tape(tape) = state.venue.source()
-                && tape.has_ended()
-                && !told_end
-            {
-                told_end = true;
-                tracing::info!(bad_lines = tape.played.bad_lines(), "the recording has ended: the market is silent");
+            if let Source::Tape(tape) = state.venue.source() {
+                let found = tape.played.bad_lines();
+                if found > bad_lines {
+                    shared.status.bad_input("recording_line", found - bad_lines);
+                    bad_lines = found;
+                }
+                if tape.has_ended() && !ended {
+                    ended = true;
+                    tracing::info!(bad_lines, "the recording has ended: the market is silent");
+                }
             }
             state.venue.source().next_ns()
         };

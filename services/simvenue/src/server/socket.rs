@@ -81,7 +81,7 @@ async fn talk(socket: &mut WebSocket, mut mailbox: Mailbox, shared: &Shared) -> 
                     }
                     match react(mailbox.id, &message, shared) {
                         None => continue,
-                        Some(Reaction::Answer(answer)) => Message::Text(answer.into()),
+                        Some(Reaction::Answer(answer) | Reaction::Refusal(answer)) => Message::Text(answer.into()),
                         Some(Reaction::Close) => return End::Close(POLICY, "Too many requests"),
                     }
                 }
@@ -108,7 +108,13 @@ fn react(id: u64, message: &Message, shared: &Shared) -> Option<Reaction> {
     let state = &mut *state;
     shared.status.messages_in.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     match message {
-        Message::Text(text) => state.hub.on_text(id, text, now_ns, &mut state.venue.faults),
+        Message::Text(text) => {
+            let reaction = state.hub.on_text(id, text, now_ns, &mut state.venue.faults);
+            if matches!(&reaction, Some(Reaction::Refusal(_))) {
+                shared.status.bad_input("stream_request", 1);
+            }
+            reaction
+        }
         Message::Binary(_) => {
             shared.status.bad_input("binary_frame", 1);
             (!state.hub.on_control(id, now_ns)).then_some(Reaction::Close)
