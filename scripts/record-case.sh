@@ -15,6 +15,6 @@ else
     cp "$run/journal.log" "$folder/journal.log"
 fi
 # The case belongs to no mesh: where it ran is of no interest.
-sed -e 's|^home = .*|home = "/nonexistent"|' -e 's|^run_dir = .*||' \
-    -e 's|^\(market\|signal\|execution\) = .*|\1 = "none"|' "$home/run/$name.toml" > "$folder/config.toml"
+sed -e 's#^home = .*#home = "/nonexistent"#' -e '/^run_dir = /d' \
+    -e 's#^\(market\|signal\|execution\) = .*#\1 = "none"#' "$run/config.toml" > "$folder/config.toml"
 echo "$folder: $(wc -c < "$folder/journal.log") bytes"

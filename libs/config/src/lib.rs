@@ -4,6 +4,4 @@ pub mod error;
 pub mod process;
 
 pub use error::ConfigError;
-pub use process::{
-    JournalMode, LowLatency, MeshSection, ProcessConfig, ProcessSection, RelaySockets, RuntimeSection,
-};
+pub use process::{JournalMode, LowLatency, MeshSection, ProcessConfig, ProcessSection, RelaySockets, RuntimeSection};

@@ -174,9 +174,14 @@ impl ProcessConfig {
         Ok((config, settings))
     }
 
-    /// The settings as a table, for a hash of the configuration.
-    pub const fn settings(&self) -> &Table {
-        &self.settings
+    /// The file's text with the settings that hold after the environment: what must be kept to repeat a run.
+    ///
+    /// # Errors
+    /// When `text` is not the one that was parsed.
+    pub fn effective(&self, origin: &str, text: &str) -> Result<String, ConfigError> {
+        let mut whole: Table = toml::from_str(text).map_err(|error| ConfigError::from_toml(origin, text, &error))?;
+        whole.insert("settings".to_owned(), Value::Table(self.settings.clone()));
+        toml::to_string(&whole).map_err(|error| ConfigError::new(origin, error))
     }
 }
 
@@ -276,6 +281,17 @@ execution = "e"
         assert_eq!(error.place, Some((14, 15)));
         let error = parse("", &[("ALPHAMESH__STRATEGY_MOMENTUM__INTERVAL_MS", "soon")]).expect_err("a word");
         assert!(error.to_string().contains("ALPHAMESH__STRATEGY_MOMENTUM__INTERVAL_MS"), "{error}");
+    }
+
+    #[test]
+    fn the_effective_text_holds_what_the_environment_changed() {
+        let text = format!("{HEAD}[settings]\ninterval_ms = 5");
+        let environment = [("ALPHAMESH__STRATEGY_MOMENTUM__INTERVAL_MS".to_owned(), "9".to_owned())];
+        let (config, settings): (_, Settings) = ProcessConfig::parse("f", &text, environment).expect("good");
+        let effective = config.effective("f", &text).expect("the same text");
+        let (again, same): (ProcessConfig, Settings) = ProcessConfig::parse("f", &effective, []).expect("good");
+        assert_eq!((same.interval_ms, &same), (9, &settings));
+        assert_eq!(again.process.name, "strategy-momentum");
     }
 
     #[test]

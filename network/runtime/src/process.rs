@@ -59,7 +59,9 @@ pub struct Process<S> {
     pub metrics: Metrics,
     /// Whether it was asked to stop.
     pub shutdown: Shutdown,
-    /// SHA-256 of the configuration as it was read, in hex.
+    /// The configuration as it holds after the environment: kept with a run so that it can be repeated.
+    pub config_text: String,
+    /// SHA-256 of that text, in hex.
     pub config_hash: String,
     /// SHA-256 of the binary, in hex.
     pub binary_hash: String,
@@ -117,7 +119,7 @@ fn run_with<S: Settings>(
     replay: impl FnOnce(&ProcessConfig, &S, &ReplayOrder) -> Result<bool, BoxError>,
 ) -> ExitCode {
     logging::start(arguments.log_format);
-    let (config, settings, config_hash) = match load::<S>(&arguments.config) {
+    let (config, settings, config_text) = match load::<S>(&arguments.config) {
         Ok(loaded) => loaded,
         Err(error) => {
             tracing::error!(%error, "the configuration can't be used");
@@ -143,7 +145,7 @@ fn run_with<S: Settings>(
     }
     logging::abort_on_panic();
     let name = config.process.name.clone();
-    match start(about, config, settings, config_hash).and_then(body) {
+    match start(about, config, settings, config_text).and_then(body) {
         Ok(()) => {
             tracing::info!(name, "stopped");
             ExitCode::SUCCESS
@@ -206,10 +208,12 @@ fn load<S: Settings>(path: &Path) -> Result<(ProcessConfig, S, String), ConfigEr
     settings.validate().map_err(|reason| ConfigError::new(&origin, format!("[settings]: {reason}")))?;
     mesh_types::limits::Limits::from_environment(|name| std::env::var(name).ok())
         .map_err(|error| ConfigError::new("environment", error))?;
-    Ok((config, settings, hex_digest(text.as_bytes())))
+    let effective = config.effective(&origin, &text)?;
+    Ok((config, settings, effective))
 }
 
-fn start<S>(about: &About, config: ProcessConfig, settings: S, config_hash: String) -> Result<Process<S>, BoxError> {
+fn start<S>(about: &About, config: ProcessConfig, settings: S, config_text: String) -> Result<Process<S>, BoxError> {
+    let config_hash = hex_digest(config_text.as_bytes());
     let run_dir = config.mesh.run_dir();
     private_dir(&run_dir)?;
     let name = &config.process.name;
@@ -221,7 +225,7 @@ fn start<S>(about: &About, config: ProcessConfig, settings: S, config_hash: Stri
         .map_err(|error| format!("the status socket in {} can't be opened: {error}", run_dir.display()))?;
     let binary_hash = binary_hash()?;
     tracing::info!(name, source = config.process.source, mode = %config.mesh.mode, "started");
-    Ok(Process { config, settings, status, metrics, shutdown, config_hash, binary_hash, _lock: lock })
+    Ok(Process { config, settings, status, metrics, shutdown, config_text, config_hash, binary_hash, _lock: lock })
 }
 
 /// A directory that only the user can enter.

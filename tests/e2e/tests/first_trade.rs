@@ -52,7 +52,7 @@ fn journals_repeat(mesh: &Mesh) {
     for name in ACTORS {
         let journals = std::fs::read_dir(mesh.home().join("journal").join(name)).expect("a journal");
         let run = journals.map(|entry| entry.expect("an entry").path()).next().expect("a run");
-        let config = mesh.run_dir().join(format!("{name}.toml"));
+        let config = run.join("config.toml");
         let output = std::process::Command::new(mesh.binary(name))
             .arg("--config")
             .arg(config)

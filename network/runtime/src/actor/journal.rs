@@ -14,6 +14,9 @@ use crate::process::{BoxError, Process};
 /// The state's digest is written after each of so many batches: a divergence is then known to lie within them.
 const BATCHES_PER_STATE_DIGEST: u64 = 256;
 
+/// Beside each journal: the configuration that the run had.
+const CONFIGURATION_FILE: &str = "config.toml";
+
 pub(super) struct Journal {
     writer: Option<JournalWriter>,
     batches: u64,
@@ -39,7 +42,9 @@ impl Journal {
             self_contained: runtime.journal == JournalMode::Whole,
         };
         prune_journals(&dir, runtime.journal_keep_runs.saturating_sub(1), u64::MAX)?;
-        Ok(Self { writer: Some(JournalWriter::create(&dir, &header)?), batches: 0 })
+        let writer = JournalWriter::create(&dir, &header)?;
+        std::fs::write(writer.path().with_file_name(CONFIGURATION_FILE), &process.config_text)?;
+        Ok(Self { writer: Some(writer), batches: 0 })
     }
 
     pub(super) fn begin(&mut self, now_ns: u64) {
