@@ -33,9 +33,16 @@ pub(crate) enum Word {
         /// Seconds to wait until all are ready
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         timeout: u64,
+        /// Print the status as JSON at the end, and nothing before
+        #[arg(long)]
+        json: bool,
     },
     /// Stop the mesh: each process after those that need it
-    Down,
+    Down {
+        /// Print the status as JSON at the end, and nothing before
+        #[arg(long)]
+        json: bool,
+    },
     /// How each process is; exit code 0 only when all that should run is ready
     Status {
         /// As JSON
@@ -49,11 +56,17 @@ pub(crate) enum Word {
         /// Seconds to wait until it is ready
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         timeout: u64,
+        /// Print the status as JSON at the end, and nothing before
+        #[arg(long)]
+        json: bool,
     },
     /// Stop one process; it stays down until it is started
     Stop {
         /// The process
         name: String,
+        /// Print the status as JSON at the end, and nothing before
+        #[arg(long)]
+        json: bool,
     },
     /// Stop one process and start it again; ends when it is ready
     Restart {
@@ -62,6 +75,9 @@ pub(crate) enum Word {
         /// Seconds to wait until it is ready
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         timeout: u64,
+        /// Print the status as JSON at the end, and nothing before
+        #[arg(long)]
+        json: bool,
     },
     /// The mesh in a view that stays: processes, books, positions, last signals and fills
     Top {
@@ -79,6 +95,9 @@ pub(crate) enum Word {
         /// Lines to begin with
         #[arg(long = "lines", short = 'n', default_value_t = 50, value_name = "COUNT")]
         count: usize,
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
     },
     /// Decode a capture log or raw bytes; exit code 1 when something in it is no message
     Decode {
@@ -143,6 +162,9 @@ pub(crate) enum Word {
     Profiles {
         /// The profile to print
         name: Option<String>,
+        /// The list as JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Write systemd units or a compose file for a topology
     Export {

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, StdoutLock, Write};
 pub(crate) struct Console {
     out: StdoutLock<'static>,
     colours: bool,
+    silent: bool,
 }
 
 /// What a text is, for its colour.
@@ -43,7 +44,17 @@ impl Console {
     pub(crate) fn new() -> Self {
         let out = io::stdout();
         let colours = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { out: out.lock(), colours }
+        Self { out: out.lock(), colours, silent: false }
+    }
+
+    /// Standard output where a person reads it; else only what [`Console::json`] says.
+    pub(crate) fn for_people(yes: bool) -> Self {
+        Self { silent: !yes, ..Self::new() }
+    }
+
+    /// Writes what programs read, as one line.
+    pub(crate) fn json(&mut self, value: &serde_json::Value) -> io::Result<()> {
+        writeln!(self.out, "{value}")
     }
 
     /// A text in its colour.
@@ -57,6 +68,9 @@ impl Console {
 
     /// Writes a line.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
+        if self.silent {
+            return Ok(());
+        }
         writeln!(self.out, "{}", text.as_ref())
     }
 

@@ -53,17 +53,21 @@ fn run(cli: Cli) -> Outcome {
             logging::start(LogFormat::Human);
             supervise::run(layout, down)
         }
-        Word::Up { choice, timeout } => {
+        Word::Up { choice, timeout, json } => {
             let named = named(&choice)?;
-            wait(lifecycle::up(&layout, named, Duration::from_secs(timeout)))
+            wait(lifecycle::up(&layout, named, Duration::from_secs(timeout), json))
         }
-        Word::Down => wait(lifecycle::down(&layout)),
+        Word::Down { json } => wait(lifecycle::down(&layout, json)),
         Word::Status { json } => wait(status::status(&layout, json)),
-        Word::Start { name, timeout } => wait(lifecycle::start(&layout, &name, false, Duration::from_secs(timeout))),
-        Word::Restart { name, timeout } => wait(lifecycle::start(&layout, &name, true, Duration::from_secs(timeout))),
-        Word::Stop { name } => wait(lifecycle::stop(&layout, &name)),
+        Word::Start { name, timeout, json } => {
+            wait(lifecycle::start(&layout, &name, false, Duration::from_secs(timeout), json))
+        }
+        Word::Restart { name, timeout, json } => {
+            wait(lifecycle::start(&layout, &name, true, Duration::from_secs(timeout), json))
+        }
+        Word::Stop { name, json } => wait(lifecycle::stop(&layout, &name, json)),
         Word::Top { once } => top::top(&layout, once),
-        Word::Logs { names, follow, count } => logs::logs(&layout, &names, follow, count),
+        Word::Logs { names, follow, count, json } => logs::logs(&layout, &names, follow, count, json),
         Word::Decode { input, json } => capture::decode(&input, json),
         Word::Capture(word) => capture::capture(&layout, word),
         Word::Tap { relay, what, json, count, last_values } => {
@@ -73,7 +77,7 @@ fn run(cli: Cli) -> Outcome {
         Word::Replay { what, options } => replay::replay(&layout, &what, &options),
         Word::Doctor { json } => wait(doctor::doctor(&layout, json)),
         Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),
-        Word::Profiles { name } => topology::profiles(name.as_deref()),
+        Word::Profiles { name, json } => topology::profiles(name.as_deref(), json),
         Word::Export { target, choice, out } => topology::export(&layout, &chosen(&choice)?, target, &out),
         Word::New(word) => scaffold::new(&word),
         Word::Protocol => Ok(Console::new().line(mesh_codec::protocol_doc::render().trim_end())?),

@@ -74,3 +74,22 @@ fn an_export_is_whole() {
     mesh.run(&["export", "compose", "--topology", topology, "--out", out_text]).succeeds();
     assert!(out.join("compose.yaml").exists());
 }
+
+#[test]
+fn programs_get_json_from_every_word_that_says_something() {
+    let mesh = Mesh::new(&[]);
+    let topology = mesh.topology.to_str().expect("UTF-8").to_owned();
+    let json = |words: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&mesh.run(words).succeeds().out).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    };
+    assert_eq!(json(&["up", "--topology", &topology, "--json"])["mesh"]["ready"], true);
+    assert_eq!(json(&["up", "--json"])["mesh"]["ready"], true);
+    assert_eq!(json(&["restart", "relay", "--json"])["processes"][0]["restarts"], 1);
+    assert_eq!(json(&["stop", "relay", "--json"])["processes"][0]["state"], "stopped");
+    assert_eq!(json(&["start", "relay", "--json"])["processes"][0]["state"], "ready");
+    assert_eq!(json(&["logs", "relay", "-n", "1", "--json"])["name"], "relay");
+    assert_eq!(json(&["profiles", "--json"])[0]["name"], "paper");
+    assert_eq!(json(&["check", "--topology", &topology, "--json"])["ok"], true);
+    assert_eq!(json(&["down", "--json"])["processes"][2]["pid"], serde_json::Value::Null);
+    assert_eq!(json(&["down", "--json"])["mesh"]["profile"], "fake");
+}

@@ -24,7 +24,7 @@ const SUPERVISOR_START: Duration = Duration::from_secs(10);
 const NO_PROGRESS: Duration = Duration::from_secs(60);
 
 /// `mesh up`. Where no topology is named it is the one that runs, else the default.
-pub(crate) async fn up(layout: &Layout, named: Option<Chosen>, timeout: Duration) -> Outcome {
+pub(crate) async fn up(layout: &Layout, named: Option<Chosen>, timeout: Duration, json: bool) -> Outcome {
     let began = Instant::now();
     home::create(layout)?;
     // One `up` after the other; the second finds what the first has started.
@@ -46,7 +46,7 @@ pub(crate) async fn up(layout: &Layout, named: Option<Chosen>, timeout: Duration
         Failure::usage(format!("{problems}\nThe binaries are looked for in {}.", binaries.display()))
     })?;
     let identity = home::claim(layout, chosen.topology.mode)?;
-    let mut console = Console::new();
+    let mut console = Console::for_people(!json);
     if before.supervisor.is_some() {
         ask(layout, &Request::StartAll).await?;
     } else {
@@ -58,6 +58,9 @@ pub(crate) async fn up(layout: &Layout, named: Option<Chosen>, timeout: Duration
     }
     drop(one_at_a_time);
     let report = watch_start(layout, &mut console, timeout).await?;
+    if json {
+        console.json(&report.to_json())?;
+    }
     if report.is_ready() {
         return farewell(&mut console, layout, &report, began.elapsed());
     }
@@ -100,7 +103,7 @@ fn prepare(layout: &Layout, chosen: &Chosen, id: u64, before: &MeshReport, binar
 async fn start_supervisor(layout: &Layout, arguments: &[&str]) -> Outcome {
     let path = layout.log_file("mesh");
     let log = open_log(&path)?;
-    let mut child = Command::new("/proc/self/exe")
+    let mut child = Command::new(std::env::current_exe()?)
         .arg("--home")
         .arg(layout.home())
         .arg("supervise")
@@ -231,12 +234,13 @@ fn tail(path: &Path, count: usize) -> String {
 }
 
 /// `mesh down`.
-pub(crate) async fn down(layout: &Layout) -> Outcome {
-    let mut console = Console::new();
+pub(crate) async fn down(layout: &Layout, json: bool) -> Outcome {
+    let mut console = Console::for_people(!json);
     let report = survey::report(layout).await?;
     if report.supervisor.is_none() {
         if !report.runs() {
-            return Ok(console.line("Nothing runs.")?);
+            console.line("Nothing runs.")?;
+            return if json { Ok(console.json(&report.to_json())?) } else { Ok(()) };
         }
         console.line("The supervisor was dead; another one stops the processes.")?;
         start_supervisor(layout, &["--down"]).await?;
@@ -265,7 +269,7 @@ pub(crate) async fn down(layout: &Layout) -> Outcome {
         running = now;
     }
     console.line("The mesh is down. Ledgers, captures and logs stay; `./manage.sh up` goes on from them.")?;
-    Ok(())
+    if json { Ok(console.json(&survey::report(layout).await?.to_json())?) } else { Ok(()) }
 }
 
 fn names_of_running(report: &MeshReport) -> Vec<String> {
@@ -273,18 +277,22 @@ fn names_of_running(report: &MeshReport) -> Vec<String> {
 }
 
 /// `mesh start NAME` and `mesh restart NAME`: done when it is ready, fresh where that was asked.
-pub(crate) async fn start(layout: &Layout, name: &str, fresh: bool, timeout: Duration) -> Outcome {
+pub(crate) async fn start(layout: &Layout, name: &str, fresh: bool, timeout: Duration, json: bool) -> Outcome {
     let name = name.to_owned();
     let request = if fresh { Request::Restart { name: name.clone() } } else { Request::Start { name: name.clone() } };
     let began = Instant::now();
     let old_pid = ask(layout, &request).await?.process(&name).and_then(|process| process.pid).filter(|_| fresh);
-    let mut console = Console::new();
+    let mut console = Console::for_people(!json);
     loop {
         let report = ask(layout, &Request::Status).await?;
         let process =
             report.process(&name).ok_or_else(|| Failure::usage(format!("no process {name:?} in this mesh")))?;
         let replaced = old_pid.is_none() || process.pid != old_pid;
         match process.state {
+            State::Ready | State::Failed | State::Stopped if replaced && json => {
+                console.json(&report.to_json())?;
+                return if process.state == State::Ready { Ok(()) } else { Err(Failure::Silent) };
+            }
             State::Ready if replaced => {
                 show(&mut console, process)?;
                 console
@@ -312,14 +320,15 @@ pub(crate) async fn start(layout: &Layout, name: &str, fresh: bool, timeout: Dur
 }
 
 /// `mesh stop NAME`: done when it has ended.
-pub(crate) async fn stop(layout: &Layout, name: &str) -> Outcome {
+pub(crate) async fn stop(layout: &Layout, name: &str, json: bool) -> Outcome {
     ask(layout, &Request::Stop { name: name.to_owned() }).await?;
     let began = Instant::now();
     loop {
         let report = ask(layout, &Request::Status).await?;
         if report.process(name).is_none_or(|process| process.pid.is_none()) {
-            Console::new().line(format!("{name} is stopped, and stays so until `./manage.sh start {name}`."))?;
-            return Ok(());
+            let mut console = Console::for_people(!json);
+            console.line(format!("{name} is stopped, and stays so until `./manage.sh start {name}`."))?;
+            return if json { Ok(console.json(&report.to_json())?) } else { Ok(()) };
         }
         if began.elapsed() > NO_PROGRESS {
             return Err(Failure::bad(format!("{name} still runs; `./manage.sh logs mesh` may say why")));

@@ -29,7 +29,7 @@ struct Line {
 }
 
 /// Shows the last `count` lines, and with `follow` what comes after them.
-pub(crate) fn logs(layout: &Layout, names: &[String], follow: bool, count: usize) -> Outcome {
+pub(crate) fn logs(layout: &Layout, names: &[String], follow: bool, count: usize, json: bool) -> Outcome {
     let mut files = Files { directory: layout.logs(), names: names.to_vec(), files: BTreeMap::new() };
     files.discover()?;
     if let Some(unknown) = names.iter().find(|name| !files.files.contains_key(*name)) {
@@ -45,9 +45,15 @@ pub(crate) fn logs(layout: &Layout, names: &[String], follow: bool, count: usize
     let mut lines = files.tails(count)?;
     lines.sort();
     let skip = lines.len().saturating_sub(count);
-    let width = names.len();
+    let looks = if json {
+        Looks::Json
+    } else if names.len() == 1 {
+        Looks::Plain
+    } else {
+        Looks::Prefixed
+    };
     for line in lines.iter().skip(skip) {
-        show(&mut console, line, width != 1)?;
+        show(&mut console, line, looks)?;
     }
     console.flush()?;
     if !follow {
@@ -59,19 +65,36 @@ pub(crate) fn logs(layout: &Layout, names: &[String], follow: bool, count: usize
         let mut lines = files.fresh()?;
         lines.sort();
         for line in &lines {
-            show(&mut console, line, width != 1)?;
+            show(&mut console, line, looks)?;
         }
         console.flush()?;
     }
 }
 
-fn show(console: &mut Console, line: &Line, prefixed: bool) -> Outcome {
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looks {
+    Plain,
+    /// With its process before it.
+    Prefixed,
+    Json,
+}
+
+fn show(console: &mut Console, line: &Line, looks: Looks) -> Outcome {
+    if looks == Looks::Json {
+        let value = serde_json::json!({"name": line.name, "time": line.time, "line": line.text});
+        return Ok(console.json(&value)?);
+    }
     let text = match line.text.as_str() {
         text if text.contains(" ERROR ") => console.paint(Tone::Bad, text),
         text if text.contains(" WARN ") => console.paint(Tone::Warn, text),
         text => text.to_owned(),
     };
-    let prefix = if prefixed { console.paint(Tone::Bold, &format!("{:<18} ", line.name)) } else { String::new() };
+    let prefix = if looks == Looks::Prefixed {
+        console.paint(Tone::Bold, &format!("{:<18} ", line.name))
+    } else {
+        String::new()
+    };
     Ok(console.line(format!("{prefix}{text}"))?)
 }
 

@@ -90,10 +90,14 @@ pub(crate) fn endpoints(settings: &toml::Table) -> Vec<std::net::SocketAddr> {
 }
 
 /// `mesh profiles`.
-pub(crate) fn profiles(name: Option<&str>) -> Outcome {
+pub(crate) fn profiles(name: Option<&str>, json: bool) -> Outcome {
     let mut console = Console::new();
     match name {
         Some(name) => console.line(Chosen::profile(name)?.text.trim_end())?,
+        None if json => {
+            let list: Vec<_> = profiles::PROFILES.iter().map(|p| json!({"name": p.name, "about": p.about})).collect();
+            console.json(&list.into())?;
+        }
         None => {
             for profile in profiles::PROFILES {
                 console.line(format!("{:<12} {}", profile.name, profile.about))?;
