@@ -5,6 +5,10 @@
 //! the cost that leaves with a part of a position (average cost); its remainder stays with the position, so nothing
 //! is lost either. Every operation is checked: too large is an error, never a wrong number.
 
+use crate::math::max;
+
+use crate::wide::{checked_mul, share, to_f64};
+
 /// One in rates: 100 %.
 pub const RATE_ONE: i64 = 100_000_000;
 
@@ -52,14 +56,17 @@ pub struct Account {
 }
 
 /// Price times quantity.
+///
+/// # Errors
+/// Where it leaves the range.
 pub fn notional(price: i64, quantity: i64) -> Result<Money, Overflow> {
-    // 63 + 63 bits hold; the factor may not.
-    (i128::from(price) * i128::from(quantity)).checked_mul(i128::from(RATE_ONE)).ok_or(Overflow)
+    charge(price, quantity, RATE_ONE)
 }
 
 /// Price times quantity times a rate.
 fn charge(price: i64, quantity: i64, rate: i64) -> Result<Money, Overflow> {
-    (i128::from(price) * i128::from(quantity)).checked_mul(i128::from(rate)).ok_or(Overflow)
+    // The first product always fits.
+    checked_mul(i128::from(price) * i128::from(quantity), rate).ok_or(Overflow)
 }
 
 fn add(a: Money, b: Money) -> Result<Money, Overflow> {
@@ -86,7 +93,7 @@ impl Account {
         let leaving = match closed {
             0 => 0,
             all if i128::from(all) == -i128::from(self.position) => self.cost,
-            part => self.cost.checked_mul(i128::from(part)).ok_or(Overflow)? / -i128::from(self.position),
+            part => share(self.cost, part, self.position.checked_neg().ok_or(Overflow)?).ok_or(Overflow)?,
         };
         // What those lots bring, less what they cost: `closed` has the sign of the fill.
         let realised = add(notional(price, closed)?.checked_neg().ok_or(Overflow)?, -leaving)?;
@@ -141,6 +148,8 @@ fn smaller(a: i64, b: i64) -> i64 {
 pub struct Scale {
     price_factor: f64,
     quantity_factor: f64,
+    /// `tick * lot` in one of the quote currency.
+    units: i64,
 }
 
 /// Powers of ten that `f64` holds exactly.
@@ -148,11 +157,12 @@ const POWERS: [f64; 19] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
 
 impl Scale {
-    /// With so many decimals of prices and quantities; `None` above 18.
+    /// With so many decimals of prices and quantities; `None` where they are more than 18 together.
     #[must_use]
     pub fn new(price_decimals: u32, quantity_decimals: u32) -> Option<Self> {
-        let price_factor = *POWERS.get(price_decimals as usize)?;
-        Some(Self { price_factor, quantity_factor: *POWERS.get(quantity_decimals as usize)? })
+        let units = POWERS.get(price_decimals.checked_add(quantity_decimals)? as usize)?;
+        let (price, quantity) = (POWERS.get(price_decimals as usize)?, POWERS.get(quantity_decimals as usize)?);
+        Some(Self { price_factor: *price, quantity_factor: *quantity, units: *units as i64 })
     }
 
     /// The nearest tick, halves away from zero; held within `i64`.
@@ -162,15 +172,18 @@ impl Scale {
     }
 
     /// The tick at which a buyer pays no less, a seller gets no more, than the price: a fill is never made better by
-    /// rounding. What is within 1e-6 of a tick counts as on it, so that a decimal price stays itself.
+    /// rounding. What is within 1e-6 of a tick, or within what a decimal price loses as an `f64`, counts as on it, so
+    /// that a decimal price stays itself.
     #[must_use]
     pub fn ticks_against(&self, price: f64, is_buy: bool) -> i64 {
         let scaled = price * self.price_factor;
         let near = nearest(scaled);
         let off = scaled - near as f64;
+        // Half a unit of the last place for the price, another for the product.
+        let slack = max(1e-6, scaled * (2.0 * f64::EPSILON));
         match (is_buy, off) {
-            (true, off) if off > 1e-6 => near.saturating_add(1),
-            (false, off) if off < -1e-6 => near.saturating_sub(1),
+            (true, off) if off > slack => near.saturating_add(1),
+            (false, off) if off < -slack => near.saturating_sub(1),
             _ => near,
         }
     }
@@ -196,13 +209,13 @@ impl Scale {
     /// Money in the quote currency, for decisions and reports.
     #[must_use]
     pub fn money(&self, money: Money) -> f64 {
-        money as f64 / (self.price_factor * self.quantity_factor) / RATE_ONE as f64
+        to_f64(money) / (self.units as f64 * RATE_ONE as f64)
     }
 
-    /// Money of an amount in the quote currency, rounded towards zero.
+    /// Money of an amount in the quote currency, to the nearest 1e-8 of it; held within 9e10.
     #[must_use]
     pub fn money_of(&self, amount: f64) -> Money {
-        (amount * (self.price_factor * self.quantity_factor)) as i128 * i128::from(RATE_ONE)
+        i128::from(nearest(amount * 1e8)) * i128::from(self.units)
     }
 }
 
@@ -252,7 +265,8 @@ mod tests {
         assert_eq!((scale.ticks_against(1.009, true), scale.ticks_against(1.009, false)), (101, 100));
         assert_eq!((scale.ticks_against(1.10, true), scale.ticks_against(1.10, false)), (110, 110));
         assert_eq!((scale.ticks(1.005), scale.ticks(-1.006), scale.lots(1.9999)), (100, -101, 1999));
-        assert!(Scale::new(19, 0).is_none());
+        assert!(Scale::new(10, 9).is_none());
+        assert_eq!(scale.money(scale.money_of(-12.34)), -12.34);
     }
 
     proptest! {

@@ -22,6 +22,7 @@ pub mod run;
 pub mod sizing;
 pub mod strategy;
 pub mod trader;
+mod wide;
 
 pub use bar::Bar;
 pub use context::Context;
