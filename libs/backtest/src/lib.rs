@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+pub mod data;
+pub mod decimals;
+pub mod engine;
+pub mod fills;
+mod lane;
+mod ledger;
+pub mod lookahead;
+pub mod outcome;
+pub mod rank;
+pub mod strategy;
+pub mod watch;
+
+pub use data::{DataError, Funding, Series, TimedBar};
+pub use decimals::Decimals;
+pub use engine::{InitialPosition, RunError, Settings, Sizing, run};
+pub use fills::{Fills, Turn};
+pub use ledger::Trade;
+pub use outcome::{EquityPoint, OpenPosition, Outcome};
+pub use strategy::{Decider, Kernel};
