@@ -184,11 +184,6 @@ impl Order {
         self.filled >= self.claimed
     }
 
-    /// The most that a report claims to be filled.
-    pub const fn claimed(&self) -> Decimal64 {
-        self.claimed
-    }
-
     /// When it was last sent, asked about or reported on, ns since the Unix epoch.
     pub const fn heard_ns(&self) -> u64 {
         self.heard_ns
@@ -206,6 +201,21 @@ impl Order {
     pub fn open_quantity(&self) -> Result<Decimal64, DecimalError> {
         let most = if self.state.is_final() { self.claimed } else { self.quantity() };
         Ok(most.checked_sub(self.filled)?.max(Decimal64::ZERO))
+    }
+
+    /// What can change of it, as numbers: equal ones, equal futures.
+    pub fn fingerprint(&self) -> [u64; 7] {
+        let (filled, claimed) = (self.filled, self.claimed);
+        let exponents = (i64::from(filled.exponent) << 8 | i64::from(claimed.exponent)).cast_unsigned();
+        [
+            self.state as u64,
+            filled.mantissa.cast_unsigned(),
+            claimed.mantissa.cast_unsigned(),
+            exponents,
+            u64::from(self.seen),
+            self.trades.len() as u64,
+            self.heard_ns,
+        ]
     }
 
     /// The request for the executor; the same one each time.

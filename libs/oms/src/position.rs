@@ -58,6 +58,11 @@ impl Position {
         self.updated_ns
     }
 
+    /// Price and quantity of each lot, oldest first.
+    pub fn lots(&self) -> impl Iterator<Item = (Decimal64, Decimal64)> + '_ {
+        self.lots.iter().map(|lot| (lot.price, lot.quantity))
+    }
+
     /// Counts one fill. The position is as it was when this fails.
     ///
     /// # Errors

@@ -10,8 +10,9 @@ use mesh_types::execution::{
 use mesh_types::signal::{Signal, StrategyName};
 use mesh_types::system::KillSwitch;
 use mesh_types::wire::{Coded, U64, WireEnum};
-use mesh_types::{ClientOrderId, Decimal64, InstrumentId, OrderState};
+use mesh_types::{ClientOrderId, Decimal64, FixedStr, InstrumentId, OrderState};
 use rusqlite::{OptionalExtension, Transaction, params};
+use zerocopy::IntoBytes;
 
 use crate::error::ErrorKind;
 
@@ -47,6 +48,11 @@ pub(crate) struct Batch<'t, 'm> {
 
 fn name<E: WireEnum + core::fmt::Debug>(code: Coded<E>) -> String {
     format!("{code:?}")
+}
+
+/// The text, or its bytes in hex where it is none: two different ids never become one.
+fn exact_text(id: &FixedStr<40>) -> String {
+    id.as_str().map_or_else(|| format!("{:02x?}", id.as_bytes()), str::to_owned)
 }
 
 fn ns(time: U64) -> i64 {
@@ -163,7 +169,7 @@ impl<'t, 'm> Batch<'t, 'm> {
             params![
                 self.seq,
                 fill.instrument.to_string(),
-                fill.trade_id.lossy(),
+                exact_text(&fill.trade_id),
                 id,
                 name(fill.side),
                 fill.maker,
@@ -224,26 +230,24 @@ impl<'t, 'm> Batch<'t, 'm> {
         Ok(text.and_then(|text| text.parse().ok()))
     }
 
-    fn decimals(&self, sql: &str, id: &str) -> Result<Vec<Decimal64>, ErrorKind> {
+    /// The decimals of a query; `None` where one of them is none that can be computed with.
+    fn decimals(&self, sql: &str, id: &str) -> Result<Option<Vec<Decimal64>>, ErrorKind> {
         let mut statement = self.transaction.prepare_cached(sql)?;
-        let texts = statement.query_map([id], |row| row.get::<_, String>(0))?;
-        let mut decimals = Vec::new();
-        for text in texts {
-            decimals.push(text?.parse().map_err(|_| ErrorKind::Corrupt("a decimal can't be read".to_owned()))?);
-        }
-        Ok(decimals)
+        let texts = statement.query_map([id], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(texts.iter().map(|text| text.parse().ok()).collect())
     }
 
     /// An order is closed once it is final and every fill that a report claims is here.
     fn close_if_settled(&self, id: &str) -> Result<(), ErrorKind> {
         let Some(quantity) = self.quantity(id)? else { return Ok(()) };
         let fills = self.decimals("SELECT quantity FROM fills WHERE client_order_id = ?1", id)?;
-        // A sum that does not fit keeps the order open: it is given back and asked about.
+        let ends = self.decimals("SELECT filled_quantity FROM reports WHERE client_order_id = ?1 AND final = 1", id)?;
+        let claims = self.decimals("SELECT filled_quantity FROM reports WHERE client_order_id = ?1", id)?;
+        // What can't be computed keeps the order open: it is given back and asked about.
+        let (Some(fills), Some(ends), Some(claims)) = (fills, ends, claims) else { return Ok(()) };
         let Ok(filled) = fills.iter().try_fold(Decimal64::ZERO, |sum, fill| sum.checked_add(*fill)) else {
             return Ok(());
         };
-        let ends = self.decimals("SELECT filled_quantity FROM reports WHERE client_order_id = ?1 AND final = 1", id)?;
-        let claims = self.decimals("SELECT filled_quantity FROM reports WHERE client_order_id = ?1", id)?;
         let claimed = claims.into_iter().max().unwrap_or_default();
         if filled >= quantity || (!ends.is_empty() && filled >= claimed) {
             self.execute("UPDATE orders SET open = 0 WHERE client_order_id = ?1", [id])?;

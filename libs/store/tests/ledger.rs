@@ -353,3 +353,21 @@ fn what_can_t_be_used_is_named_with_what_to_do() {
     other.execute_batch("COMMIT").expect("unlocks");
     commit(&mut ledger, &Said::default(), &batch);
 }
+
+#[test]
+fn values_that_make_no_sense_are_kept_and_hold_nothing_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut ledger = open(&folder.path().join("ledger.db"));
+    commit(&mut ledger, &Said::default(), &placed(1, 2));
+    let mut senseless = fill(1, "a", 1);
+    senseless.quantity.exponent = i8::MIN;
+    senseless.price.exponent = i8::MAX;
+    let unreadable = |byte: u8| Fill {
+        trade_id: zerocopy::FromBytes::read_from_bytes(&[byte; 40]).expect("40 bytes"),
+        ..fill(1, "", 1)
+    };
+    commit(&mut ledger, &said(&senseless).say(&unreadable(0xfe)).say(&unreadable(0xff)), &Said::default());
+    let rows = recovered(&mut ledger);
+    assert_eq!(rows.iter().filter(|row| row.starts_with("fill")).count(), 3, "{rows:?}");
+    assert!(rows.contains(&"intent 1".to_owned()));
+}

@@ -13,7 +13,7 @@ use mesh_types::execution::{
 use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo};
 use mesh_types::signal::Signal;
 use mesh_types::system::{Gap, KillSwitch};
-use mesh_types::{ClientOrderId, Domain, InstrumentId, SignalAction};
+use mesh_types::{ClientOrderId, Decimal64, Domain, InstrumentId, SignalAction};
 use zerocopy::IntoBytes;
 
 use crate::entries::{Candidate, WINDOW};
@@ -245,16 +245,18 @@ impl Actor for Portfolio {
 
     fn state_digest(&self) -> u64 {
         let digest = Digest::default().u64(u64::from(self.started)).u64(u64::from(self.checking));
+        let decimal = |digest: Digest, value: Decimal64| digest.i64(value.mantissa).i64(value.exponent.into());
         let digest = self.oms.orders().fold(digest, |digest, order| {
-            let digest = digest.bytes(order.intent().as_bytes()).u64(order.state() as u64).u64(order.heard_ns());
-            digest.i64(order.filled().mantissa).i64(order.claimed().mantissa)
+            order.fingerprint().into_iter().fold(digest.bytes(order.intent().as_bytes()), Digest::u64)
         });
         let owner = |digest: Digest, (instrument, strategy): &PositionKey| {
             digest.bytes(instrument.as_bytes()).bytes(strategy.as_bytes())
         };
         let digest = self.oms.positions().fold(digest, |digest, (key, position)| {
-            let digest = owner(digest, key).i64(position.quantity().mantissa).u64(position.fill_count());
-            digest.i64(position.realized_pnl().map_or(-1, |pnl| pnl.mantissa))
+            let digest = owner(digest, key).u64(position.fill_count()).u64(position.updated_ns());
+            let sums = [position.realized_pnl(), position.fees()].map(Result::unwrap_or_default);
+            let digest = sums.into_iter().fold(digest, decimal);
+            position.lots().fold(digest, |digest, (price, quantity)| decimal(decimal(digest, price), quantity))
         });
         let digest = self
             .markets

@@ -17,6 +17,7 @@ use mesh_types::{
     OrderState, RejectReason, Side, SignalAction, SourceId,
 };
 use portfolio::{LEDGER_TYPES, Portfolio, Settings};
+use proptest::prelude::*;
 
 const MS: u64 = 1_000_000;
 
@@ -61,23 +62,21 @@ impl Desk {
 
     /// A new life from the ledger.
     fn restart(&mut self) -> Vec<String> {
+        self.revive();
+        self.run(&[])
+    }
+
+    fn revive(&mut self) {
         self.cell = ActorCell::new(Portfolio::new(settings(), 7), SourceId::new(30));
         self.cell.begin(self.now_ns);
         let cell = &mut self.cell;
         self.ledger.recover(&mut |frame| cell.deliver(&Message::parse(frame).expect("a frame"))).expect("recovers");
         assert_eq!(self.cell.outbox().count(), 0, "nothing is said before the start");
-        self.run(&[])
     }
 
+    /// One batch; what comes out, in words.
     fn run(&mut self, inbox: &[u8]) -> Vec<String> {
-        self.cell.begin(self.now_ns);
-        while self.cell.fire_due().is_some() {}
-        for (_, message) in Frames::new(inbox) {
-            self.cell.deliver(&message.expect("a frame"));
-        }
-        let outbox = self.cell.outbox().bytes().to_vec();
-        self.cell.outbox_mut().clear();
-        self.ledger.commit(Frames::new(inbox), Frames::new(&outbox)).expect("commits");
+        let outbox = self.batch(inbox);
         let mut said = Vec::new();
         for (_, message) in Frames::new(&outbox) {
             let message = message.expect("a frame");
@@ -88,6 +87,29 @@ impl Desk {
             said.push(words(&message));
         }
         said
+    }
+
+    /// One batch; what comes out, as it is.
+    fn batch(&mut self, inbox: &[u8]) -> Vec<u8> {
+        self.cell.begin(self.now_ns);
+        while self.cell.fire_due().is_some() {}
+        for (_, message) in Frames::new(inbox) {
+            self.cell.deliver(&message.expect("a frame"));
+        }
+        let outbox = self.cell.outbox().bytes().to_vec();
+        self.cell.outbox_mut().clear();
+        self.ledger.commit(Frames::new(inbox), Frames::new(&outbox)).expect("commits");
+        outbox
+    }
+
+    fn hear<T: TlvBody>(&mut self, body: &T) -> Vec<u8> {
+        let frame = self.frame::<T>(|builder| builder.body(body));
+        self.batch(&frame)
+    }
+
+    fn tick(&mut self, ms: u64) -> Vec<u8> {
+        self.now_ns += ms * MS;
+        self.batch(&[])
     }
 
     fn after(&mut self, ms: u64) -> Vec<String> {
@@ -125,6 +147,11 @@ impl Desk {
     }
 
     fn book(&mut self, symbol: &str, health: BookHealth) {
+        let said = self.show(symbol, health);
+        assert!(said.is_empty(), "a book alone leads to nothing");
+    }
+
+    fn show(&mut self, symbol: &str, health: BookHealth) -> Vec<u8> {
         let levels = [(999, 50), (1_000, 50)].map(|(p, q)| BookLevel { price: i64::into(p), quantity: i64::into(q) });
         let head = BookSnapshot {
             instrument: instrument(symbol),
@@ -138,7 +165,7 @@ impl Desk {
             ..BookSnapshot::default()
         };
         let frame = self.frame::<BookSnapshot>(|builder| builder.tailed(&head, &levels));
-        assert_eq!(self.run(&frame), Vec::<String>::new());
+        self.batch(&frame)
     }
 
     fn last(&self) -> OrderRequest {
@@ -400,4 +427,66 @@ fn what_can_t_be_explained_halts_entries() {
     assert_eq!(desk.after(250), ["vetoed kill_switch enter_long BTCUSDT"]);
     assert_eq!(desk.say(&signal("BTCUSDT", SignalAction::ExitLong, 3))[0], "allowed exit_long BTCUSDT");
     assert_eq!(desk.cell.counters().get("reports_of_unknown_orders"), 2);
+}
+
+/// `body` with some of its bytes overwritten: a message whose checksum holds and whose values make no sense.
+fn damaged<T: TlvBody>(body: &T, damage: &[(u16, u8)]) -> T {
+    let mut bytes = body.as_bytes().to_vec();
+    for (place, byte) in damage {
+        let place = usize::from(*place) % bytes.len();
+        bytes[place] = *byte;
+    }
+    T::read_from_bytes(&bytes).expect("the same size")
+}
+
+/// A byte and its place; often the extremes.
+fn damage() -> impl Strategy<Value = Vec<(u16, u8)>> {
+    let byte = prop_oneof![Just(0u8), Just(0x7f), Just(0x80), Just(0xff), any::<u8>()];
+    prop::collection::vec((any::<u16>(), byte), 0..12)
+}
+
+proptest! {
+    #[test]
+    fn values_that_make_no_sense_never_panic(steps in prop::collection::vec((0u8..12, damage()), 1..30)) {
+        let mut desk = Desk::new();
+        let order = desk.enter(1);
+        let id = order.client_order_id;
+        let filled = Fill {
+            client_order_id: id, instrument: order.instrument, side: order.side,
+            price: d("100.0").into(), quantity: d("1").into(), ..Fill::default()
+        };
+        let info = InstrumentInfo {
+            instrument: instrument("BTCUSDT"), tick: d("0.1").into(), lot: d("0.1").into(),
+            status: InstrumentStatus::Trading.into(), ..InstrumentInfo::default()
+        };
+        for (bar, (kind, damage)) in (2..).zip(&steps) {
+            match kind {
+                0 => drop(desk.hear(&damaged(&signal("BTCUSDT", SignalAction::EnterLong, bar), damage))),
+                1 => drop(desk.hear(&damaged(&signal("BTCUSDT", SignalAction::ExitLong, bar), damage))),
+                2 => drop(desk.hear(&damaged(&filled, damage))),
+                3 => drop(desk.hear(&damaged(&status(&order, OrderState::Accepted, "1"), damage))),
+                4 => drop(desk.hear(&damaged(&OrderCancelled { client_order_id: id, ..OrderCancelled::default() }, damage))),
+                5 => drop(desk.hear(&damaged(&OrderRejected { client_order_id: id, ..OrderRejected::default() }, damage))),
+                6 => drop(desk.hear(&damaged(&KillSwitch::default(), damage))),
+                7 => drop(desk.hear(&damaged(&info, damage))),
+                8 => drop(desk.tick(700)),
+                9 => {
+                    // Rows of an earlier run that are damaged too.
+                    let intent = Intent { client_order_id: id, instrument: order.instrument, ..Intent::default() };
+                    let row = desk.frame::<Intent>(|builder| builder.body(&damaged(&intent, damage)));
+                    desk.ledger.commit(Frames::new(&row), Frames::new(&[])).expect("commits");
+                    desk.revive();
+                    desk.tick(0);
+                }
+                10 => {
+                    let row = desk.frame::<Position>(|builder| builder.body(&damaged(&Position::default(), damage)));
+                    desk.ledger.commit(Frames::new(&row), Frames::new(&[])).expect("commits");
+                    desk.revive();
+                    desk.tick(0);
+                }
+                _ => drop(desk.show("BTCUSDT", BookHealth::Live)),
+            }
+            desk.cell.state_digest();
+        }
+    }
 }

@@ -357,3 +357,52 @@ proptest! {
         prop_assert_eq!(run(), run());
     }
 }
+
+/// `body` with some of its bytes overwritten: a message whose checksum holds and whose values make no sense.
+fn damaged<T: TlvBody>(body: &T, damage: &[(u16, u8)]) -> T {
+    let mut bytes = body.as_bytes().to_vec();
+    for (place, byte) in damage {
+        let place = usize::from(*place) % bytes.len();
+        bytes[place] = *byte;
+    }
+    T::read_from_bytes(&bytes).expect("the same size")
+}
+
+/// A byte and its place; often the extremes.
+fn damage() -> impl Strategy<Value = Vec<(u16, u8)>> {
+    let byte = prop_oneof![Just(0u8), Just(0x7f), Just(0x80), Just(0xff), any::<u8>()];
+    prop::collection::vec((any::<u16>(), byte), 0..12)
+}
+
+proptest! {
+    #[test]
+    fn values_that_make_no_sense_never_panic(steps in prop::collection::vec((0u8..8, damage()), 1..30)) {
+        let mut venue = Venue::new(0);
+        venue.book(&[(99, 5)], &[(100, 2)]);
+        let trade = Trade { instrument: instrument(), price: d("102").into(), ..Trade::default() };
+        let info = InstrumentInfo { instrument: instrument(), lot: d("1").into(), ..InstrumentInfo::default() };
+        for (id, (kind, damage)) in (1u8..).zip(&steps) {
+            match kind {
+                0 => drop(venue.say(&damaged(&order(id, Side::Buy, 1), damage))),
+                1 => drop(venue.say(&damaged(&limit(id, Side::Sell, 3, 101, TimeInForce::Gtc), damage))),
+                2 => drop(venue.say(&damaged(&ask(id), damage))),
+                3 => drop(venue.say(&damaged(&OrderCancel::default(), damage))),
+                4 => drop(venue.say(&damaged(&trade, damage))),
+                5 => drop(venue.say(&damaged(&info, damage))),
+                6 => {
+                    venue.restart();
+                    venue.introduce();
+                }
+                _ => {
+                    // A book of damaged exponents, times and levels.
+                    let head = BookSnapshot { instrument: instrument(), depth: 9, ..BookSnapshot::default() };
+                    let head = damaged(&head, damage);
+                    let head = BookSnapshot { bid_count: 1.into(), ask_count: 0.into(), ..head };
+                    let price = damage.iter().fold(100i64, |price, (_, byte)| price.wrapping_mul(i64::from(*byte) + 1));
+                    venue.say_tailed(&head, &[BookLevel { price: price.into(), quantity: price.into() }]);
+                }
+            }
+            venue.cell.state_digest();
+        }
+    }
+}

@@ -10,6 +10,7 @@ use mesh_types::market::Candle;
 use mesh_types::signal::{Decision, Signal, StrategyName};
 use mesh_types::system::Cause;
 use mesh_types::{Decimal64, InstrumentId, RejectReason, SignalAction, SourceId};
+use proptest::prelude::*;
 use strategy_momentum::{Momentum, Settings};
 
 const MINUTE: u64 = 60_000_000_000;
@@ -219,4 +220,35 @@ fn the_same_candles_give_the_same_frames() {
     let signals =
         mesh_codec::Frames::new(&frames).filter(|(_, m)| m.as_ref().is_ok_and(|m| m.get::<Signal>().is_some()));
     assert!(signals.count() > 20);
+}
+
+/// `body` with some of its bytes overwritten: a message whose checksum holds and whose values make no sense.
+fn damaged<T: TlvBody>(body: &T, damage: &[(u16, u8)]) -> T {
+    let mut bytes = body.as_bytes().to_vec();
+    for (place, byte) in damage {
+        let place = usize::from(*place) % bytes.len();
+        bytes[place] = *byte;
+    }
+    T::read_from_bytes(&bytes).expect("the same size")
+}
+
+/// A byte and its place; often the extremes.
+fn damage() -> impl Strategy<Value = Vec<(u16, u8)>> {
+    let byte = prop_oneof![Just(0u8), Just(0x7f), Just(0x80), Just(0xff), any::<u8>()];
+    prop::collection::vec((any::<u16>(), byte), 0..12)
+}
+
+proptest! {
+    #[test]
+    fn values_that_make_no_sense_never_panic(steps in prop::collection::vec((0u8..3, damage()), 1..60)) {
+        let mut run = Run::new();
+        for (minute, (kind, damage)) in (1..).zip(&steps) {
+            let close = 100 + i64::try_from(minute % 7).expect("small");
+            match kind {
+                0 => drop(run.say(&damaged(&position(1), damage))),
+                _ => drop(run.say(&damaged(&candle(minute, close), damage))),
+            }
+            run.cell.state_digest();
+        }
+    }
 }
