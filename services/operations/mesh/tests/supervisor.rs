@@ -246,3 +246,26 @@ fn status_of_nothing_is_a_contract_too() {
     mesh.run(&["restart", "relay"]).fails_with(1, &["no mesh was started"]);
     assert!(!mesh.home.exists(), "asking makes nothing");
 }
+
+#[test]
+fn a_frozen_process_is_not_ready_and_is_left_alone() {
+    let mesh = Mesh::ready(&[]);
+    let pids = mesh.pids();
+    kill(pids[1].expect("runs"), Signal::STOP);
+    mesh.wait_for("adapter", "starting");
+    mesh.run(&["status", "--json"]).fails_with(1, &["\"ready\":false"]);
+    kill(pids[1].expect("runs"), Signal::CONT);
+    mesh.wait_for("adapter", "ready");
+    assert_eq!(mesh.pids(), pids);
+}
+
+#[test]
+fn down_ends_an_up_that_waits() {
+    let mesh = Mesh::new(&[("adapter", "settings = { ready_after_ms = 60000 }\nlimits = { stop_timeout_ms = 100 }")]);
+    let words = ["up", "--topology", mesh.topology.to_str().expect("UTF-8")];
+    let up = mesh.command(&words).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn();
+    until("the adapter runs", || mesh.home.join("run/adapter.lock").exists().then_some(()));
+    mesh.run(&["down"]).succeeds();
+    Ran::of(up.expect("started").wait_with_output().expect("ended")).fails_with(1, &["has ended meanwhile"]);
+    assert_eq!(mesh.pids(), [None; 3]);
+}

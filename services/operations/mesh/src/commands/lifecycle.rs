@@ -132,6 +132,14 @@ async fn start_supervisor(layout: &Layout, arguments: &[&str]) -> Outcome {
     }
 }
 
+/// How everything is, while something is under way that needs the supervisor.
+async fn poll(layout: &Layout) -> Outcome<MeshReport> {
+    tokio::time::sleep(POLL).await;
+    control::ask(&layout.control_socket(), &Request::Status).await?.ok_or_else(|| {
+        Failure::bad("the supervisor has ended meanwhile, by `down` or otherwise; see `./manage.sh status`")
+    })
+}
+
 /// Asks the supervisor, which is started where it is dead and there is something to supervise.
 async fn ask(layout: &Layout, request: &Request) -> Outcome<MeshReport> {
     if let Some(report) = control::ask(&layout.control_socket(), request).await? {
@@ -155,7 +163,7 @@ async fn watch_start(layout: &Layout, console: &mut Console, timeout: Duration) 
     let deadline = Instant::now() + timeout;
     let mut shown: Vec<(String, State)> = Vec::new();
     loop {
-        let report = ask(layout, &Request::Status).await?;
+        let report = poll(layout).await?;
         for process in &report.processes {
             let news = (process.name.clone(), process.state);
             let telling = matches!(process.state, State::Ready | State::Failed | State::Backoff);
@@ -168,7 +176,6 @@ async fn watch_start(layout: &Layout, console: &mut Console, timeout: Duration) 
         if report.is_ready() || failed || Instant::now() > deadline {
             return Ok(report);
         }
-        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -284,7 +291,7 @@ pub(crate) async fn start(layout: &Layout, name: &str, fresh: bool, timeout: Dur
     let old_pid = ask(layout, &request).await?.process(&name).and_then(|process| process.pid).filter(|_| fresh);
     let mut console = Console::for_people(!json);
     loop {
-        let report = ask(layout, &Request::Status).await?;
+        let report = poll(layout).await?;
         let process =
             report.process(&name).ok_or_else(|| Failure::usage(format!("no process {name:?} in this mesh")))?;
         let replaced = old_pid.is_none() || process.pid != old_pid;
@@ -314,7 +321,7 @@ pub(crate) async fn start(layout: &Layout, name: &str, fresh: bool, timeout: Dur
                     tail(&layout.log_file(&name), 6)
                 )));
             }
-            _ => tokio::time::sleep(POLL).await,
+            _ => {}
         }
     }
 }
@@ -324,7 +331,7 @@ pub(crate) async fn stop(layout: &Layout, name: &str, json: bool) -> Outcome {
     ask(layout, &Request::Stop { name: name.to_owned() }).await?;
     let began = Instant::now();
     loop {
-        let report = ask(layout, &Request::Status).await?;
+        let report = poll(layout).await?;
         if report.process(name).is_none_or(|process| process.pid.is_none()) {
             let mut console = Console::for_people(!json);
             console.line(format!("{name} is stopped, and stays so until `./manage.sh start {name}`."))?;
@@ -333,6 +340,5 @@ pub(crate) async fn stop(layout: &Layout, name: &str, json: bool) -> Outcome {
         if began.elapsed() > NO_PROGRESS {
             return Err(Failure::bad(format!("{name} still runs; `./manage.sh logs mesh` may say why")));
         }
-        tokio::time::sleep(POLL).await;
     }
 }

@@ -112,6 +112,11 @@ impl Machine {
         &self.units
     }
 
+    /// True once all were asked to stop: nothing is started any more.
+    pub(crate) const fn is_stopping(&self) -> bool {
+        self.stopping_all
+    }
+
     /// True once all were asked to stop and have.
     pub(crate) fn all_stopped(&self) -> bool {
         self.stopping_all && self.units.iter().all(|unit| !unit.phase.runs())

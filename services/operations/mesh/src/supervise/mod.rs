@@ -3,41 +3,32 @@
 //! Invariants: its death ends none of the processes, and the next supervisor finds them by their locks; only one runs in a home
 //! (its own lock); a process is signalled through a descriptor that can't come to mean another process.
 
+mod live;
 mod machine;
 mod rotate;
 pub(crate) mod spawn;
 
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus};
-use std::sync::Arc;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use mesh_runtime::lock::ProcessLock;
 use mesh_topology::{Layout, Topology, render};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::OwnedFd;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use crate::control::{self, Asked, Request, Response};
 use crate::failure::{Failure, Outcome};
 use crate::home::{self, Chosen, Identity};
-use crate::probe::{self, Said};
+use crate::probe::Said;
 use crate::procfs;
 use crate::report::{MeshReport, ProcessReport, State};
 use crate::state::{self, Found, Saved, SavedProcess};
+use live::{Event, Live, Samples};
 use machine::{Action, End, Machine, Phase};
 
-/// A starting process is asked for its status after this time, then ever less often, a ready one after that.
-const PROBE_FIRST: Duration = Duration::from_millis(5);
-const PROBE_READY: Duration = Duration::from_secs(1);
-/// Answers that a ready process may miss.
-const PROBES_MISSED: u32 = 2;
-/// A thread that only waits needs little.
-const WATCH_STACK_BYTES: usize = 64 * 1024;
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
 /// `mesh supervise`: runs until everything was asked to stop, or it is ended itself.
@@ -61,37 +52,6 @@ pub(crate) fn run(layout: Layout, down: bool) -> Outcome {
         }
         supervisor.work(inbox).await
     })
-}
-
-/// What happens to a supervisor.
-enum Event {
-    /// A process has ended.
-    Ended(usize, Pid, End),
-    /// A process was asked for its status.
-    Probed(usize, Pid, Option<Said>),
-}
-
-/// A running process.
-struct Live {
-    pid: Pid,
-    pidfd: Arc<OwnedFd>,
-    start_ticks: u64,
-    probe: JoinHandle<()>,
-    warned: bool,
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.probe.abort();
-    }
-}
-
-/// What a process said last, and before that: rates come from two samples.
-#[derive(Clone, Default)]
-struct Samples {
-    last: Option<(Instant, Said)>,
-    rate_in: f64,
-    rate_out: f64,
 }
 
 struct Supervisor {
@@ -245,6 +205,9 @@ impl Supervisor {
     fn apply(&mut self, request: &Request) -> Result<(), String> {
         let now_ms = self.now_ms();
         let mut actions = Vec::new();
+        if self.machine.is_stopping() && !matches!(request, Request::Status | Request::Down) {
+            return Err("the mesh is stopping; ask again once it is down".to_owned());
+        }
         match request {
             Request::Status => return Ok(()),
             Request::StartAll => (0..self.topology.processes.len()).for_each(|index| self.machine.start(index)),
@@ -328,29 +291,16 @@ impl Supervisor {
 
     /// Watches a running process and asks it for its status.
     fn hold(&mut self, index: usize, found: Found, child: Option<Child>) {
-        let Found { pid, pidfd, start_ticks } = found;
-        let pidfd = Arc::new(pidfd);
-        let (events, watched) = (self.events.clone(), Arc::clone(&pidfd));
-        let watch = move || {
-            let end = wait_for_end(&watched, child);
-            // The receiver goes only with the supervisor.
-            let _ = events.blocking_send(Event::Ended(index, pid, end));
-        };
-        if let Err(error) = std::thread::Builder::new().stack_size(WATCH_STACK_BYTES).spawn(watch) {
-            tracing::error!(name = self.name(index), %error, "can't be watched; it will not be started again");
-        }
-        let probe =
-            tokio::spawn(probe_on(index, pid, self.layout.status_socket(self.name(index)), self.events.clone()));
+        let socket = self.layout.status_socket(self.name(index));
         if let Some(slot) = self.live.get_mut(index) {
-            *slot = Some(Live { pid, pidfd, start_ticks, probe, warned: false });
+            *slot = Some(Live::watch(index, found, child, socket, &self.events));
         }
     }
 
     fn send(&self, index: usize, signal: Signal) {
         if let Some(live) = self.live.get(index).and_then(Option::as_ref) {
             tracing::info!(name = self.name(index), ?signal, "signalled");
-            // The one failure is that it has ended already.
-            let _ = pidfd_send_signal(&*live.pidfd, signal);
+            live.send(signal);
         }
     }
 
@@ -416,20 +366,6 @@ impl Supervisor {
     }
 }
 
-impl Samples {
-    fn add(&mut self, now: Instant, said: Said) {
-        if let Some((then, before)) = &self.last {
-            let seconds = now.duration_since(*then).as_secs_f64();
-            // Two samples close to each other say little about a rate.
-            if seconds > 0.5 {
-                self.rate_in = said.messages_in.saturating_sub(before.messages_in) as f64 / seconds;
-                self.rate_out = said.messages_out.saturating_sub(before.messages_out) as f64 / seconds;
-            }
-        }
-        self.last = Some((now, said));
-    }
-}
-
 const fn state_of(phase: &Phase) -> State {
     match phase {
         Phase::Waiting | Phase::Starting | Phase::Stopping { start_again: true, .. } => State::Starting,
@@ -437,43 +373,5 @@ const fn state_of(phase: &Phase) -> State {
         Phase::Backoff { .. } => State::Backoff,
         Phase::Failed => State::Failed,
         Phase::Down | Phase::Stopping { .. } => State::Stopped,
-    }
-}
-
-/// Blocks until the process has ended.
-fn wait_for_end(pidfd: &OwnedFd, child: Option<Child>) -> End {
-    // An interrupted wait looks again.
-    while poll(&mut [PollFd::new(pidfd, PollFlags::IN)], None) == Err(rustix::io::Errno::INTR) {}
-    let Some(mut child) = child else {
-        return End::Failed("it ended; how is not known, since an earlier supervisor had started it".to_owned());
-    };
-    match child.wait() {
-        Ok(status) => end_of(status),
-        Err(error) => End::Failed(format!("it ended; how can't be told: {error}")),
-    }
-}
-
-fn end_of(status: ExitStatus) -> End {
-    match status.code() {
-        Some(0) => End::Clean,
-        Some(2) => End::Refused,
-        _ => End::Failed(format!("it ended with {status}")),
-    }
-}
-
-/// Asks a process for its status as long as it runs: often while it starts, then every second. A ready one that misses an
-/// answer is asked again before it is taken as not ready.
-async fn probe_on(index: usize, pid: Pid, socket: PathBuf, events: mpsc::Sender<Event>) {
-    let (mut pause, mut missed) = (PROBE_FIRST, PROBES_MISSED);
-    loop {
-        let said = probe::ask(&socket).await.filter(|said| i32::try_from(said.pid) == Ok(pid.as_raw_nonzero().get()));
-        let ready = said.as_ref().is_some_and(Said::is_ready);
-        missed = if said.is_some() { 0 } else { missed + 1 };
-        pause = if ready { PROBE_READY } else { (pause + pause / 4).min(PROBE_READY) };
-        let told = said.is_some() || missed > PROBES_MISSED;
-        if told && events.send(Event::Probed(index, pid, said)).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(pause).await;
     }
 }
