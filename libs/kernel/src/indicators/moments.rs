@@ -26,7 +26,7 @@ impl<const N: usize> Moments<N> {
         // What has not been written yet is 0 and takes nothing out.
         let left = self.window.push(x).unwrap_or(0.0);
         self.sum.slide(x, left);
-        self.squares.slide_product([x, x], [left, left]);
+        self.squares.slide_square(x, left);
         self.window.is_full()
     }
 

@@ -54,7 +54,7 @@ impl<const N: usize> RealisedVolatility<N> {
         let previous = self.previous.replace(close)?;
         let change = ratio(close - previous, previous, 0.0);
         let left = self.returns.push(change).unwrap_or(0.0);
-        self.squares.slide_product([change; 2], [left; 2]);
+        self.squares.slide_square(change, left);
         let n = f64::from(self.returns.period());
         self.returns.is_full().then(|| sqrt(max(self.squares.value(), 0.0) / n))
     }

@@ -43,6 +43,14 @@ fn two_product(a: f64, b: f64) -> (f64, f64) {
     (product, error)
 }
 
+/// `a * a` and its rounding error, exactly where nothing underflows.
+#[inline]
+fn two_square(a: f64) -> (f64, f64) {
+    let square = a * a;
+    let (high, low) = split(a);
+    (square, ((high * high - square) + 2.0 * (high * low)) + low * low)
+}
+
 /// `a + b` and its rounding error where `a` is the larger by magnitude; else the error may be off in its own last bit.
 #[inline]
 fn quick_two_sum(a: f64, b: f64) -> (f64, f64) {
@@ -78,6 +86,15 @@ impl Sum {
         self.add_pair(product, error);
     }
 
+    /// Adds the exact square of one number and takes that of another out.
+    #[inline]
+    pub fn slide_square(&mut self, new: f64, old: f64) {
+        let (new, new_error) = two_square(new);
+        let (old, old_error) = two_square(old);
+        let (high, low) = two_sum(new, -old);
+        self.add_pair(high, low + (new_error - old_error));
+    }
+
     /// Adds the exact product of one pair and takes that of another out.
     #[inline]
     pub fn slide_product(&mut self, new: [f64; 2], old: [f64; 2]) {
@@ -100,7 +117,7 @@ impl Sum {
     #[inline]
     pub fn times_less_square(&self, n: f64, other: &Self) -> f64 {
         let (left, left_error) = two_product(self.high, n);
-        let (right, right_error) = two_product(other.high, other.high);
+        let (right, right_error) = two_square(other.high);
         let left_low = left_error + self.low * n;
         let right_low = right_error + 2.0 * other.high * other.low;
         let (difference, error) = two_sum(left, -right);
@@ -137,6 +154,8 @@ mod tests {
         fn products_are_exact(a in -1i64..1 << 52, b in -1i64..1 << 52) {
             let (product, error) = two_product(a as f64, b as f64);
             prop_assert_eq!(product as i128 + error as i128, i128::from(a) * i128::from(b));
+            let (square, error) = two_square(a as f64);
+            prop_assert_eq!(square as i128 + error as i128, i128::from(a) * i128::from(a));
         }
     }
 }

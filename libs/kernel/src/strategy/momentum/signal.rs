@@ -7,7 +7,6 @@ use crate::context::{Context, input};
 use crate::decision::{Gate, Side, Tier};
 use crate::math::{abs, ratio};
 use crate::regime::Regime;
-use crate::strategy::condition::{Condition, at_least, bits, condition, first_failed};
 use crate::trader::Wish;
 
 /// Bits of `Decision::reasons`.
@@ -45,69 +44,148 @@ pub mod reason {
     }
 }
 
-/// The conditions of the three tiers, `rank` from 1.
-fn tier_conditions(p: &Params, features: &Features, rsi: f64) -> [[Condition; 4]; 3] {
-    let thresholds = [
-        [p.adx_low, p.rsi_low, p.bb_width_low, p.volume_z_low],
-        [p.adx_medium, p.rsi_medium, p.bb_width_medium, p.volume_z_medium],
-        [p.adx_high, p.rsi_high, p.bb_width_high, p.volume_z_high],
-    ];
-    let mut rank = 0;
-    thresholds.map(|[adx_least, rsi_least, width_least, volume_least]| {
-        rank += 1;
-        [
-            at_least(Gate::Adx, reason::of_tier(rank, 0), features.adx, adx_least),
-            at_least(Gate::Rsi, reason::of_tier(rank, 1), rsi, rsi_least),
-            at_least(Gate::BandWidth, reason::of_tier(rank, 2), features.band_width_bp, width_least),
-            at_least(Gate::VolumeZ, reason::of_tier(rank, 3), features.volume_z, volume_least),
-        ]
-    })
-}
+/// Gates of the filters with their bits, in the order in which they are asked.
+const FILTERS: [(Gate, u64); 7] = [
+    (Gate::Trend, reason::SIDE),
+    (Gate::Regime, reason::REGIME),
+    (Gate::AtrFloor, reason::ATR_FLOOR),
+    (Gate::RsiLimit, reason::RSI_LIMIT),
+    (Gate::MissingInput, reason::INPUTS),
+    (Gate::BtcTrend, reason::BTC_TREND),
+    (Gate::Breadth, reason::BREADTH),
+];
+/// Gates of a tier's conditions, in the order of their bits.
+const TIER: [Gate; 4] = [Gate::Adx, Gate::Rsi, Gate::BandWidth, Gate::VolumeZ];
+const ALL_FILTERS: u64 = reason::SIDE
+    | reason::REGIME
+    | reason::ATR_FLOOR
+    | reason::RSI_LIMIT
+    | reason::INPUTS
+    | reason::BTC_TREND
+    | reason::BREADTH;
 
-/// The highest tier whose conditions all hold, and the bits of those that do.
-fn tier(conditions: &[[Condition; 4]; 3]) -> (Tier, u64) {
-    let ranks = [Tier::Low, Tier::Medium, Tier::High];
-    conditions.iter().zip(ranks).fold((Tier::None, 0), |(best, held), (conditions, rank)| {
-        (if conditions.iter().all(|c| c.holds) { rank } else { best }, held | bits(conditions))
-    })
-}
-
-/// The conditions that stand beside the tiers, in the order in which they are asked.
-fn filters(p: &Params, atr_bp: f64, seen: &Seen, context: &Context) -> [Condition; 7] {
-    let needed =
-        if p.btc_filter { input::BTC_TREND } else { 0 } | if p.breadth_min_pct > 0.0 { input::BREADTH } else { 0 };
-    let missing = context.missing(needed);
-    let btc = context.btc_trend.unwrap_or(0.0) * seen.side.sign();
-    let breadth = favour_pct(seen.side, context.breadth_pct.unwrap_or(0.0));
-    let allowed = seen.side == Side::Long || (seen.side == Side::Short && p.allow_short);
-    let in_regime = seen.regime != Regime::Volatile && (!p.regime_filter || seen.reversed || seen.regime.is_trend());
-    [
-        condition(Gate::Trend, reason::SIDE, allowed, seen.side.sign(), if p.allow_short { 0.0 } else { 1.0 }),
-        condition(Gate::Regime, reason::REGIME, in_regime, f64::from(seen.regime as u8), 0.0),
-        at_least(Gate::AtrFloor, reason::ATR_FLOOR, atr_bp, p.atr_floor_bp),
-        condition(Gate::RsiLimit, reason::RSI_LIMIT, seen.rsi <= p.rsi_limit, seen.rsi, p.rsi_limit),
-        condition(Gate::MissingInput, reason::INPUTS, missing == 0, f64::from(missing), f64::from(needed)),
-        condition(Gate::BtcTrend, reason::BTC_TREND, !p.btc_filter || btc > 0.0, btc, 0.0),
-        at_least(
-            Gate::Breadth,
-            reason::BREADTH,
-            if p.breadth_min_pct > 0.0 { breadth } else { 0.0 },
-            p.breadth_min_pct,
-        ),
-    ]
-}
-
-/// A direction under judgement.
-struct Seen {
+/// Everything that conditions compare, for the side under judgement. Most bars judge and do nothing, so the bits are
+/// plain comparisons, and value and threshold are looked up for the one gate that failed.
+struct Judged<'a> {
+    p: &'a Params,
+    features: &'a Features,
+    context: &'a Context,
+    atr_bp: f64,
+    regime: Regime,
+    reversed: bool,
     /// Side of the entry.
     side: Side,
     /// RSI towards the side that the averages point to.
     rsi: f64,
-    regime: Regime,
-    reversed: bool,
+    spread: f64,
+    needed: u32,
+    missing: u32,
+}
+
+#[inline]
+const fn bit(bit: u64, holds: bool) -> u64 {
+    if holds { bit } else { 0 }
+}
+
+impl Judged<'_> {
+    #[inline]
+    fn btc(&self) -> f64 {
+        self.context.btc_trend.unwrap_or(0.0) * self.side.sign()
+    }
+
+    #[inline]
+    fn breadth_pct(&self) -> f64 {
+        favour_pct(self.side, self.context.breadth_pct.unwrap_or(0.0))
+    }
+
+    #[inline]
+    fn filter_bits(&self) -> u64 {
+        let p = self.p;
+        let allowed = self.side == Side::Long || (self.side == Side::Short && p.allow_short);
+        let in_regime =
+            self.regime != Regime::Volatile && (!p.regime_filter || self.reversed || self.regime.is_trend());
+        bit(reason::SIDE, allowed)
+            | bit(reason::REGIME, in_regime)
+            | bit(reason::ATR_FLOOR, self.atr_bp >= p.atr_floor_bp)
+            | bit(reason::RSI_LIMIT, self.rsi <= p.rsi_limit)
+            | bit(reason::INPUTS, self.missing == 0)
+            | bit(reason::BTC_TREND, !p.btc_filter || self.btc() > 0.0)
+            | bit(reason::BREADTH, p.breadth_min_pct <= 0.0 || self.breadth_pct() >= p.breadth_min_pct)
+    }
+
+    /// Least values of a tier's conditions; `rank` 1 to 3.
+    #[inline]
+    const fn least(&self, rank: u32) -> [f64; 4] {
+        let p = self.p;
+        match rank {
+            1 => [p.adx_low, p.rsi_low, p.bb_width_low, p.volume_z_low],
+            2 => [p.adx_medium, p.rsi_medium, p.bb_width_medium, p.volume_z_medium],
+            _ => [p.adx_high, p.rsi_high, p.bb_width_high, p.volume_z_high],
+        }
+    }
+
+    #[inline]
+    fn tier_bits(&self, rank: u32) -> u64 {
+        let [adx, rsi, width, volume] = self.least(rank);
+        bit(reason::of_tier(rank, 0), self.features.adx >= adx)
+            | bit(reason::of_tier(rank, 1), self.rsi >= rsi)
+            | bit(reason::of_tier(rank, 2), self.features.band_width_bp >= width)
+            | bit(reason::of_tier(rank, 3), self.features.volume_z >= volume)
+    }
+
+    /// What a gate saw, and what it asks for.
+    fn measure(&self, gate: Gate) -> (f64, f64) {
+        let p = self.p;
+        let of_tier = self.least(p.min_tier);
+        match gate {
+            Gate::EmaCross => (ratio(self.spread, self.features.ema_slow, 0.0) * 1e4, 0.0),
+            Gate::Trend => (self.side.sign(), bit(1, !p.allow_short) as f64),
+            Gate::Regime => (f64::from(self.regime as u8), 0.0),
+            Gate::AtrFloor => (self.atr_bp, p.atr_floor_bp),
+            Gate::RsiLimit => (self.rsi, p.rsi_limit),
+            Gate::MissingInput => (f64::from(self.missing), f64::from(self.needed)),
+            Gate::BtcTrend => (self.btc(), 0.0),
+            Gate::Breadth => (self.breadth_pct(), p.breadth_min_pct),
+            Gate::Adx => (self.features.adx, of_tier[0]),
+            Gate::Rsi => (self.rsi, of_tier[1]),
+            Gate::BandWidth => (self.features.band_width_bp, of_tier[2]),
+            Gate::VolumeZ => (self.features.volume_z, of_tier[3]),
+            _ => (0.0, 0.0),
+        }
+    }
+}
+
+/// The highest tier whose conditions all hold.
+#[inline]
+const fn tier(reasons: u64) -> Tier {
+    const fn whole(rank: u32) -> u64 {
+        reason::of_tier(rank, 0) | reason::of_tier(rank, 1) | reason::of_tier(rank, 2) | reason::of_tier(rank, 3)
+    }
+    if reasons & whole(3) == whole(3) {
+        Tier::High
+    } else if reasons & whole(2) == whole(2) {
+        Tier::Medium
+    } else if reasons & whole(1) == whole(1) {
+        Tier::Low
+    } else {
+        Tier::None
+    }
+}
+
+/// The first gate that fails for a signal. A higher tier that holds trades though `min_tier`'s own would not.
+fn first_failed(reasons: u64, tier: Tier, min_tier: u32) -> Gate {
+    if reasons & ALL_FILTERS != ALL_FILTERS {
+        return FILTERS.iter().find(|(_, bit)| reasons & bit == 0).map_or(Gate::Passed, |(gate, _)| *gate);
+    }
+    if u32::from(tier.rank()) >= min_tier {
+        return Gate::Passed;
+    }
+    let failed = TIER.iter().zip(0..).find(|(_, at)| reasons & reason::of_tier(min_tier, *at) == 0);
+    failed.map_or(Gate::Passed, |(gate, _)| *gate)
 }
 
 /// True where signals are faded now.
+#[inline]
 fn is_reversed(p: &Params, regime: Regime, context: &Context) -> bool {
     match p.reverse_mode {
         0 => false,
@@ -120,49 +198,44 @@ fn is_reversed(p: &Params, regime: Regime, context: &Context) -> bool {
 }
 
 /// The wish for a bar.
+#[inline]
 pub(super) fn wish(p: &Params, features: &Features, atr_bp: f64, regime: Regime, context: &Context) -> Wish {
     let spread = features.ema_fast - features.ema_slow;
-    let mut reasons = 0;
-    let mut set = |bit: u64, holds: bool| reasons |= if holds { bit } else { 0 };
     let (up, down) = (features.spread_before <= 0.0 && spread > 0.0, features.spread_before >= 0.0 && spread < 0.0);
-    set(reason::CROSSED_UP, up);
-    set(reason::CROSSED_DOWN, down);
-    set(reason::TREND_UP, spread > 0.0);
-    set(reason::TREND_DOWN, spread < 0.0);
-
     let trend = side_of(spread > 0.0, spread < 0.0);
     let signalled = if p.require_cross { side_of(up, down) } else { trend };
     let reversed = is_reversed(p, regime, context);
-    set(reason::REVERSED, reversed);
     let turned = |side: Side| if reversed { side.opposite() } else { side };
 
     // Conditions are judged for the side of the signal, or, without one, of the trend: the bits say how far off it is.
     let pointed = if signalled == Side::Flat { trend } else { signalled };
     let rsi = if pointed == Side::Short { 100.0 - features.rsi } else { features.rsi };
-    let seen = Seen { side: turned(pointed), rsi, regime, reversed };
-    let filters = filters(p, atr_bp, &seen, context);
-    let tiers = tier_conditions(p, features, rsi);
-    let (tier, of_tiers) = tier(&tiers);
-    reasons |= bits(&filters) | of_tiers;
-
-    let crossed = condition(
-        if p.require_cross { Gate::EmaCross } else { Gate::Trend },
-        0,
-        signalled != Side::Flat,
-        ratio(spread, features.ema_slow, 0.0) * 1e4,
-        0.0,
-    );
-    let least = tiers.get(p.min_tier.saturating_sub(1) as usize).unwrap_or(&tiers[2]);
-    // A higher tier whose conditions hold trades though the least one's own would not.
-    let tier_holds = u32::from(tier.rank()) >= p.min_tier;
-    let of_tier = least.iter().filter(|_| !tier_holds);
-    let (gate, gate_value, gate_threshold) = first_failed(core::iter::once(&crossed).chain(&filters).chain(of_tier));
-    let side = turned(signalled);
-    let filtered = filters.iter().all(|c| c.holds);
+    let needed =
+        if p.btc_filter { input::BTC_TREND } else { 0 } | if p.breadth_min_pct > 0.0 { input::BREADTH } else { 0 };
+    let missing = if needed == 0 { 0 } else { context.missing(needed) };
+    let side = turned(pointed);
+    let judged = Judged { p, features, context, atr_bp, regime, reversed, side, rsi, spread, needed, missing };
+    let reasons = bit(reason::CROSSED_UP, up)
+        | bit(reason::CROSSED_DOWN, down)
+        | bit(reason::TREND_UP, spread > 0.0)
+        | bit(reason::TREND_DOWN, spread < 0.0)
+        | bit(reason::REVERSED, reversed)
+        | judged.filter_bits()
+        | judged.tier_bits(1)
+        | judged.tier_bits(2)
+        | judged.tier_bits(3);
+    let tier = tier(reasons);
+    let gate = match signalled {
+        Side::Flat if p.require_cross => Gate::EmaCross,
+        Side::Flat => Gate::Trend,
+        _ => first_failed(reasons, tier, p.min_tier),
+    };
+    let (gate_value, gate_threshold) = judged.measure(gate);
+    let signalled = turned(signalled);
     Wish {
-        enter: if gate == Gate::Passed { side } else { Side::Flat },
-        leave: side.opposite(),
-        support: if filtered { turned(trend) } else { Side::Flat },
+        enter: if gate == Gate::Passed { signalled } else { Side::Flat },
+        leave: signalled.opposite(),
+        support: if reasons & ALL_FILTERS == ALL_FILTERS { turned(trend) } else { Side::Flat },
         tier,
         strength: features.adx,
         reasons,
@@ -172,6 +245,7 @@ pub(super) fn wish(p: &Params, features: &Features, atr_bp: f64, regime: Regime,
     }
 }
 
+#[inline]
 const fn side_of(up: bool, down: bool) -> Side {
     match (up, down) {
         (true, _) => Side::Long,
