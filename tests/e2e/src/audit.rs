@@ -15,7 +15,8 @@ pub const PAPER: &str = "executor-paper.db";
 type FillRow = (String, String, String, String, String, String);
 
 fn fills(mesh: &Mesh, database: &str) -> Vec<FillRow> {
-    let sql = "SELECT client_order_id, trade_id, side, price, quantity, fee FROM fills ORDER BY client_order_id, trade_id";
+    let sql =
+        "SELECT client_order_id, trade_id, side, price, quantity, fee FROM fills ORDER BY client_order_id, trade_id";
     let rows = mesh.query(database, sql);
     rows.into_iter()
         .map(|row| match row.as_slice() {
@@ -29,9 +30,10 @@ fn fills(mesh: &Mesh, database: &str) -> Vec<FillRow> {
 
 /// Orders that are not final, at the portfolio.
 pub fn open_orders(mesh: &Mesh) -> usize {
-    let sql = "SELECT count(*) FROM intents WHERE client_order_id NOT IN \
-               (SELECT client_order_id FROM reports WHERE final = 1)";
-    mesh.query(PORTFOLIO, sql).first().and_then(|row| row.first()?.parse().ok()).unwrap_or(usize::MAX)
+    mesh.query(PORTFOLIO, "SELECT count(*) FROM orders WHERE open = 1")
+        .first()
+        .and_then(|row| row.first()?.parse().ok())
+        .unwrap_or(usize::MAX)
 }
 
 /// Number of fills at the portfolio.
@@ -75,7 +77,11 @@ fn assert_positions(mesh: &Mesh) {
     }
     let held = pairs(mesh, PORTFOLIO, "SELECT instrument || ' ' || strategy, quantity FROM positions");
     for (owner, sum) in &sums {
-        assert_eq!(held.get(owner).map(|text| decimal(text)), Some(*sum), "the position of {owner} is the sum of its fills");
+        assert_eq!(
+            held.get(owner).map(|text| decimal(text)),
+            Some(*sum),
+            "the position of {owner} is the sum of its fills"
+        );
     }
 }
 

@@ -10,10 +10,8 @@ use std::path::PathBuf;
 
 /// A file of the real data, where that is there; says so where it is not.
 pub fn real_data(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("ALPHAMESH_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("ALPHAMESH_DATA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
     let file = root.join(path);
     if file.exists() {
         return Some(file);

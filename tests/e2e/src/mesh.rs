@@ -128,7 +128,12 @@ impl Mesh {
     pub fn wait(&self, what: &str, mut happened: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !happened() {
-            assert!(Instant::now() < deadline, "waited in vain for {what}; status {}\n{}", self.status(), self.all_logs());
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for {what}; status {}\n{}",
+                self.status(),
+                self.all_logs()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }

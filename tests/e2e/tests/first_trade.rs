@@ -11,7 +11,19 @@ fn market_messages_become_a_fill_that_leads_back_to_its_packet() {
     let mesh = Mesh::up(&[]);
     status_is_as_promised(&mesh.status());
     mesh.wait("a fill", || !mesh.captured("fill").is_empty());
-    for kind in ["trade", "quote", "book_snapshot", "book_delta", "candle", "instrument_info", "signal", "intent", "order_request", "order_accepted", "fill"] {
+    for kind in [
+        "trade",
+        "quote",
+        "book_snapshot",
+        "book_delta",
+        "candle",
+        "instrument_info",
+        "signal",
+        "intent",
+        "order_request",
+        "order_accepted",
+        "fill",
+    ] {
         mesh.wait(kind, || !mesh.captured(kind).is_empty());
     }
     let fill = mesh.captured("fill").swap_remove(0);
