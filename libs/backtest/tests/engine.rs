@@ -3,6 +3,8 @@
 #![allow(clippy::panic, clippy::unwrap_used)] // a test says what broke by panicking
 
 use mesh_backtest::fills::flat_fee;
+use mesh_backtest::metrics::{by_regime, by_symbol, metrics};
+use mesh_backtest::monthly::months;
 use mesh_backtest::{
     Decider, Decimals, Fills, Funding, InitialPosition, Kernel, Series, Settings, Sizing, TimedBar, lookahead, run,
 };
@@ -159,6 +161,42 @@ proptest! {
             prop_assert!(outcome.equity.iter().all(|point| settings.decimals.money(point.equity).is_finite()));
         }
     }
+}
+
+/// What the shares of a breakdown say adds up to the whole, and every figure is a number.
+#[test]
+fn figures_agree_with_the_trades() {
+    let mut b = market(2_500);
+    b.symbol = "B".into();
+    b.bars.drain(..700);
+    let series = [market(2_500), b];
+    let settings = Settings { sizing: Sizing::Quantity(3.0), ..settings(Fills::INTRABAR) };
+    let outcome = run(&series, &settings, |_| momentum(&quick())).unwrap();
+    let figures = metrics(&outcome);
+    let (symbols, regimes) = (by_symbol(&outcome, &series), by_regime(&outcome));
+    for shares in [&symbols, &regimes] {
+        assert_eq!(shares.iter().map(|share| share.trades).sum::<usize>(), outcome.trades.len());
+        assert_eq!(shares.iter().map(|share| share.bars).sum::<usize>(), outcome.bars);
+        let pnl: f64 = shares.iter().map(|share| share.pnl).sum();
+        assert!((pnl - figures.expectancy.unwrap() * figures.trades as f64).abs() < 1e-6);
+    }
+    assert!(regimes.iter().filter(|share| share.trades > 0).count() > 1);
+    assert_eq!(figures.total_return.unwrap(), figures.final_equity / figures.initial_equity - 1.0);
+    assert!(figures.exposure > 0.5 && figures.exposure <= 1.0);
+    let grown: f64 = months(&outcome).iter().map(|month| 1.0 + month.growth).product();
+    assert!((grown - 1.0 - figures.total_return.unwrap()).abs() < 1e-12);
+    let json = serde_json::to_string(&figures).unwrap();
+    assert!(!json.contains("null"), "{json}");
+}
+
+/// Nothing traded: ratios have no value, and nothing is a NaN.
+#[test]
+fn a_run_without_trades_has_figures() {
+    let outcome = run(&[flat("X", 3)], &settings(Fills::NEXT_OPEN), |_| momentum(&quick())).unwrap();
+    let figures = metrics(&outcome);
+    assert_eq!((figures.total_return, figures.max_drawdown), (Some(0.0), Some(0.0)));
+    assert_eq!((figures.sharpe, figures.profit_factor, figures.calmar), (None, None, None));
+    assert_eq!((figures.trades, figures.exposure), (0, 0.0));
 }
 
 #[test]
