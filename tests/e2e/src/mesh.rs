@@ -1,6 +1,7 @@
 //! A mesh of real processes, as `mesh up` starts it.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ pub struct Mesh {
     home: TempDir,
     binaries: PathBuf,
     environment: Vec<(String, String)>,
+    venue: String,
 }
 
 impl Mesh {
@@ -35,7 +37,8 @@ impl Mesh {
             .chain(given)
             .map(|(process, key, value)| (format!("ALPHAMESH__{process}__{key}"), value))
             .collect();
-        let mesh = Self { home: TempDir::new().expect("a directory"), binaries: binaries(), environment };
+        let mesh =
+            Self { home: TempDir::new().expect("a directory"), binaries: binaries(), environment, venue: address };
         mesh.up_again();
         mesh
     }
@@ -49,6 +52,21 @@ impl Mesh {
     /// Its directory.
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Switches faults of the simulated venue: `{"gap":{"next":1}}`. Answers with what was seen and made so far.
+    pub fn switch_faults(&self, faults: &str) -> Value {
+        let mut stream = std::net::TcpStream::connect(&self.venue).expect("the venue listens");
+        write!(
+            stream,
+            "POST /sim/faults HTTP/1.1\r\nHost: venue\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{faults}",
+            faults.len()
+        )
+        .expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
+        serde_json::from_str(body).unwrap_or_else(|_| panic!("faults in JSON, found {answer}"))
     }
 
     /// Where its sockets are.
@@ -90,6 +108,16 @@ impl Mesh {
         let status = self.status();
         let processes = status["processes"].as_array().cloned().unwrap_or_default();
         processes.into_iter().find(|process| process["name"] == name).unwrap_or_default()
+    }
+
+    /// What a process says of itself on its status socket.
+    pub fn process_status(&self, name: &str) -> Value {
+        let path = self.run_dir().join(format!("{name}.status.sock"));
+        let mut stream = std::os::unix::net::UnixStream::connect(path).expect("the process listens");
+        stream.write_all(b"GET /status HTTP/1.1\r\n\r\n").expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        answer.split("\r\n\r\n").nth(1).and_then(|body| serde_json::from_str(body).ok()).expect("a status")
     }
 
     /// Names and process ids of what runs.

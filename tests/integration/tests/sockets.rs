@@ -60,9 +60,7 @@ fn trade(domain: Domain) -> Vec<u8> {
 
 /// Bad input that a process has counted.
 fn counted(mesh: &Mesh, name: &str) -> u64 {
-    let answer = say(&mesh.run_dir().join(format!("{name}.status.sock")), b"GET /status HTTP/1.1\r\n\r\n");
-    let text = String::from_utf8_lossy(&answer).into_owned();
-    let status: Value = text.split("\r\n\r\n").nth(1).and_then(|body| serde_json::from_str(body).ok()).expect("a status");
+    let status = mesh.process_status(name);
     status["bad_input"].as_object().expect("counts").values().filter_map(Value::as_u64).sum()
 }
 
