@@ -130,7 +130,7 @@ pub(crate) enum Word {
     /// From a message or order back to the venue's packet, with the time of each hop; exit code 1 when the way breaks off
     #[command(visible_alias = "why")]
     Trace {
-        /// DOMAIN/SOURCE/SEQUENCE[@TIMESTAMP_NS] as `tap` prints it, or a client order id [default: the last fill]
+        /// `DOMAIN/SOURCE/SEQUENCE[@TIMESTAMP_NS]` as `tap` prints it, or a client order id [default: the last fill]
         #[arg(value_name = "ID")]
         target: Option<trace::Target>,
         /// As JSON
