@@ -2,7 +2,7 @@
 
 use mesh_codec::registry::{TailedTlv, TlvBody};
 use mesh_types::wire::Tailed;
-use mesh_types::{Domain, MessageId};
+use mesh_types::{Domain, FixedVec, MessageId};
 
 use crate::outbox::Outbox;
 use crate::timers::{TimerId, Timers};
@@ -60,8 +60,7 @@ impl Context<'_> {
     /// Says `body`, because of `earlier` messages and the one at hand. The first cause is the one that `mesh trace` follows
     /// first.
     pub fn emit_because<T: TlvBody>(&mut self, earlier: &[MessageId], body: &T) -> Option<MessageId> {
-        let (causes, count) = join(earlier, self.cause);
-        self.outbox.push_body(T::DOMAIN, self.now_ns, causes.get(..count).unwrap_or_default(), body)
+        self.outbox.push_body(T::DOMAIN, self.now_ns, &join(earlier, self.cause), body)
     }
 
     /// Says a system body in a message of another domain, so that its relay carries it.
@@ -93,15 +92,13 @@ impl Context<'_> {
 const MAX_CAUSES: usize = 8;
 
 /// Earlier causes, then the one at hand, without doubles.
-fn join(earlier: &[MessageId], at_hand: MessageId) -> ([MessageId; MAX_CAUSES], usize) {
-    let mut causes = [MessageId::NONE; MAX_CAUSES];
-    let mut count = 0;
+fn join(earlier: &[MessageId], at_hand: MessageId) -> FixedVec<MessageId, MAX_CAUSES> {
+    let mut causes = FixedVec::new();
     for id in earlier.iter().take(MAX_CAUSES - 1).chain([&at_hand]) {
-        let seen = causes.iter().take(count).any(|known| known == id);
-        if let (false, false, Some(slot)) = (id.is_none(), seen, causes.get_mut(count)) {
-            *slot = *id;
-            count += 1;
+        if !id.is_none() && !causes.contains(id) {
+            // There are at most as many as fit.
+            let _ = causes.push(*id);
         }
     }
-    (causes, count)
+    causes
 }
