@@ -1,0 +1,191 @@
+//! The command line, and the settings of a run that it makes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mesh_backtest::fills::rate_of_bp;
+use mesh_backtest::{Decimals, Fills, Series, Settings, Sizing};
+use mesh_kernel::fills::Costs;
+use mesh_kernel::sizing::{SizingMethod, SizingRules};
+
+use crate::bars::Source;
+use crate::initial;
+use crate::params::NAMES;
+
+/// `backtest run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunOptions {
+    /// The strategy.
+    #[arg(long, value_parser = NAMES)]
+    pub(crate) strategy: String,
+    /// Bars as CSV (`ts_ms,open,high,low,close,volume`; `.gz` too), one file a symbol: FILE, or SYMBOL=FILE.
+    #[arg(long, required = true, num_args = 1.., value_name = "[SYMBOL=]FILE")]
+    bars: Vec<String>,
+    /// Funding as CSV (`ts_ms,rate`) of symbols that have bars.
+    #[arg(long, num_args = 1.., value_name = "[SYMBOL=]FILE")]
+    funding: Vec<String>,
+    /// Parameters of the strategy as TOML, names as in its table; those left out have their defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) params: Option<PathBuf>,
+    /// Where decisions are filled: next_open, same_close, intrabar, or as a peer does: backtesting_py, raptorbt,
+    /// vectorbt, nautilus.
+    #[arg(long, default_value = "next_open", value_parser = Fills::PRESETS.iter().map(|(name, _)| *name).collect::<Vec<_>>())]
+    pub(crate) fills: String,
+    /// Fee of every fill, basis points of its notional.
+    #[arg(long, default_value_t = 0.0, value_name = "BP")]
+    fee_bps: f64,
+    /// Fee of targets that rest inside the bar, basis points; negative for a rebate. As the others where left out.
+    #[arg(long, value_name = "BP", allow_hyphen_values = true)]
+    maker_fee_bps: Option<f64>,
+    /// Slippage of fills that take, basis points of the price.
+    #[arg(long, default_value_t = 0.0, value_name = "BP")]
+    slippage_bps: f64,
+    /// Money at the start, in the quote currency.
+    #[arg(long, default_value_t = 10_000.0, value_name = "AMOUNT")]
+    capital: f64,
+    /// Size of an entry: a fraction of equity.
+    #[arg(long, default_value_t = 1.0, value_name = "FRACTION")]
+    fraction: f64,
+    /// Size of an entry: what loses this fraction of equity at the stop.
+    #[arg(long, value_name = "FRACTION", conflicts_with_all = ["fraction", "quantity"])]
+    risk: Option<f64>,
+    /// Size of an entry: this quantity, whatever it costs.
+    #[arg(long, value_name = "QUANTITY", conflicts_with_all = ["fraction"])]
+    quantity: Option<f64>,
+    /// Most notional of all positions, in equities.
+    #[arg(long, default_value_t = 1.0, value_name = "TIMES")]
+    leverage: f64,
+    /// Most symbols held at once; 0 for no limit.
+    #[arg(long, default_value_t = 0, value_name = "COUNT")]
+    max_positions: usize,
+    /// Decimals of prices.
+    #[arg(long, default_value_t = 8, value_name = "COUNT")]
+    price_decimals: u32,
+    /// Decimals of quantities; where left out, enough for eight digits of what the capital buys.
+    #[arg(long, value_name = "COUNT")]
+    quantity_decimals: Option<u32>,
+    /// Price step on which stops and targets are placed; 0 to leave them where they are.
+    #[arg(long, default_value_t = 0.0, value_name = "STEP")]
+    level_step: f64,
+    /// Tells the strategy the share of the symbols that rise.
+    #[arg(long)]
+    breadth: bool,
+    /// Tells the strategy the trend of this symbol as the leading market's.
+    #[arg(long, value_name = "SYMBOL")]
+    leader: Option<String>,
+    /// Positions held before the first bar, JSON: `[{"symbol","side","quantity","entry_price","stop_price"}]`.
+    #[arg(long, value_name = "FILE")]
+    init_state: Option<PathBuf>,
+    /// Runs over so many cut histories too, and fails where a decision changes: the strategy looks ahead.
+    #[arg(long, default_value_t = 0, value_name = "COUNT")]
+    pub(crate) check_lookahead: usize,
+    /// Prints the whole report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Writes a page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Writes the trades as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+}
+
+/// `backtest indicators`.
+#[derive(Args, Debug)]
+#[command(after_long_help = INDICATORS)]
+pub(crate) struct IndicatorOptions {
+    /// Bars as CSV (`ts_ms,open,high,low,close,volume`; `.gz` too).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bars: PathBuf,
+    /// The columns as TOML: a list of `[[indicator]] name = "rsi" period = 14 output = "rsi_14"`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) spec: PathBuf,
+}
+
+const INDICATORS: &str = "\
+Indicators and their parameters:
+  sma ema wilder stddev zscore roc highest lowest rsi   period, input (close open high low volume typical)
+  atr adx plus_di minus_di cci mfi volume_z realised_volatility donchian_upper donchian_lower   period
+  vwap   period, or none for all bars so far
+  true_range obv
+  bollinger_upper bollinger_middle bollinger_lower bollinger_width   period 20, deviations 2, input
+  macd macd_signal macd_histogram   fast 12, slow 26, signal 9, input
+  stochastic_k stochastic_d   period 14, k_period 3, d_period 3
+  body_over_atr   period 14";
+
+/// Digits of a quantity that are told apart where nothing else is asked for.
+const QUANTITY_DIGITS: f64 = 8.0;
+
+impl RunOptions {
+    /// Files of bars.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        self.bars.iter().map(|text| Source::parse(text)).collect()
+    }
+
+    /// Files of funding.
+    pub(crate) fn fundings(&self) -> Vec<Source> {
+        self.funding.iter().map(|text| Source::parse(text)).collect()
+    }
+
+    /// The settings of the run.
+    pub(crate) fn settings(&self, series: &[Series]) -> Result<Settings, Box<dyn std::error::Error>> {
+        let bounds = [
+            ("fee-bps", self.fee_bps, -1_000.0, 1_000.0),
+            ("maker-fee-bps", self.maker_fee_bps.unwrap_or(0.0), -1_000.0, 1_000.0),
+            ("slippage-bps", self.slippage_bps, 0.0, 5_000.0),
+            ("capital", self.capital, 1e-6, 1e12),
+            ("fraction", self.fraction, 0.0, 100.0),
+            ("risk", self.risk.unwrap_or(0.0), 0.0, 1.0),
+            ("quantity", self.quantity.unwrap_or(0.0), 0.0, 1e12),
+            ("leverage", self.leverage, 0.0, 100.0),
+            ("level-step", self.level_step, 0.0, 1e12),
+        ];
+        for (name, value, low, high) in bounds {
+            if !(low..=high).contains(&value) {
+                return Err(format!("--{name}: expected {low} to {high}, found {value}").into());
+            }
+        }
+        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| self.decimals_of_quantity(series));
+        let decimals = Decimals::new(self.price_decimals, quantity_decimals)
+            .ok_or("expected at most 12 decimals of prices and of quantities")?;
+        let maker_fee_bps = self.maker_fee_bps.unwrap_or(self.fee_bps);
+        let costs = Costs {
+            taker_fee_rate: rate_of_bp(self.fee_bps),
+            maker_fee_rate: rate_of_bp(maker_fee_bps),
+            targets_rest: true,
+            slippage_bp: self.slippage_bps,
+            ..Costs::default()
+        };
+        Ok(Settings {
+            fills: Fills::named(&self.fills).ok_or("unknown --fills")?,
+            costs,
+            sizing: self.sizing(),
+            level_step: self.level_step,
+            max_positions: self.max_positions,
+            breadth: self.breadth,
+            leader: self.leader.clone(),
+            initial: self.init_state.as_deref().map(initial::positions).transpose()?.unwrap_or_default(),
+            ..Settings::new(decimals, self.capital)
+        })
+    }
+
+    fn sizing(&self) -> Sizing {
+        let method = match (self.quantity, self.risk) {
+            (Some(quantity), _) => return Sizing::Quantity(quantity),
+            (None, Some(risk_fraction)) => SizingMethod::Volatility { risk_fraction },
+            (None, None) => SizingMethod::FixedFraction { fraction: self.fraction },
+        };
+        let tier_factors = [1.0; 3];
+        let leverage_max = self.leverage;
+        Sizing::Rules(SizingRules { method, tier_factors, leverage_max, notional_max: 0.0, notional_min: 0.0 })
+    }
+
+    /// Decimals that leave eight digits of the smallest quantity that the capital buys, at most eight of them.
+    fn decimals_of_quantity(&self, series: &[Series]) -> u32 {
+        let first =
+            |series: &Series| series.bars.iter().find(|timed| timed.bar.is_valid()).map(|timed| timed.bar.close);
+        let dearest = series.iter().filter_map(first).fold(0.0, f64::max);
+        let bought = self.quantity.unwrap_or(self.capital / dearest);
+        (QUANTITY_DIGITS - bought.log10().ceil()).clamp(0.0, QUANTITY_DIGITS) as u32
+    }
+}

@@ -1,0 +1,56 @@
+//! The outcome as JSON. Money, prices and quantities are text: exact decimals.
+
+use serde_json::{Map, Value, json};
+
+use super::{Report, reason_name, side_name};
+
+/// The whole report.
+pub(crate) fn report(report: &Report<'_>) -> Value {
+    let outcome = report.outcome;
+    let decimals = &outcome.decimals;
+    let params: Map<String, Value> = report.params.iter().map(|(name, x)| ((*name).to_owned(), json!(x))).collect();
+    let trades = outcome.trades.iter().map(|trade| {
+        json!({
+            "symbol": report.symbol(trade),
+            "entry_ns": trade.entry_ns,
+            "exit_ns": trade.exit_ns,
+            "entry_bar": trade.entry_bar,
+            "exit_bar": trade.exit_bar,
+            "side": side_name(trade.side),
+            "entry_price": decimals.price_text(trade.entry_price),
+            "exit_price": decimals.price_text(trade.exit_price),
+            "quantity": decimals.quantity_text(trade.quantity),
+            "pnl": decimals.money_text(trade.pnl),
+            "fees": decimals.money_text(trade.fees),
+            "funding": decimals.money_text(trade.funding),
+            "exit_reason": reason_name(trade.reason),
+            "regime": trade.regime.name(),
+        })
+    });
+    let open = outcome.open.iter().map(|open| {
+        json!({
+            "symbol": report.series.get(open.symbol).map(|series| &series.symbol),
+            "entry_ns": open.entry_ns,
+            "entry_bar": open.entry_bar,
+            "side": side_name(open.side),
+            "entry_price": decimals.price_text(open.entry_price),
+            "quantity": decimals.quantity_text(open.quantity),
+            "unrealised": decimals.money_text(open.unrealised),
+            "fees": decimals.money_text(open.fees),
+            "funding": decimals.money_text(open.funding),
+        })
+    });
+    let equity = outcome.equity.iter().map(|point| json!([point.time_ns, decimals.money_text(point.equity)]));
+    json!({
+        "strategy": report.strategy,
+        "fills": report.fills,
+        "params": params,
+        "metrics": report.metrics,
+        "symbols": report.symbols,
+        "regimes": report.regimes,
+        "trades": trades.collect::<Vec<_>>(),
+        "open": open.collect::<Vec<_>>(),
+        "equity": equity.collect::<Vec<_>>(),
+        "digest": format!("{:016x}", outcome.digest),
+    })
+}

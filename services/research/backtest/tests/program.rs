@@ -1,0 +1,249 @@
+//! The program as people run it: files in, reports out.
+
+#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)] // a test says what broke by panicking
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn backtest(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_backtest")).args(arguments).current_dir(dir).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A wave of prices as CSV.
+fn wave(bars: u64, period: f64) -> String {
+    let mut csv = String::from("ts_ms,open,high,low,close,volume\n");
+    let mut open = 100.0;
+    for i in 0..bars {
+        let noise = (i * 7_919 % 13) as f64 / 3.0;
+        let close = ((100.0 + noise + 10.0 * (i as f64 / period).sin()) * 100.0).round() / 100.0;
+        let (high, low) = (f64::max(open, close) + 0.5, f64::min(open, close) - 0.5);
+        csv += &format!("{},{open},{high},{low},{close},{}\n", 1_704_067_200_000 + i * 3_600_000, 1 + i % 7);
+        open = close;
+    }
+    csv
+}
+
+fn folder() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("AAA_1h.csv"), wave(1_500, 11.0)).unwrap();
+    fs::write(dir.path().join("BBB_1h.csv"), wave(1_200, 17.0)).unwrap();
+    let funding = |i: u64| format!("{},0.000{}\n", 1_704_067_200_000 + i * 28_800_000, 1 + i % 3);
+    fs::write(dir.path().join("funding.csv"), "ts_ms,rate\n".to_owned() + &(1..140).map(funding).collect::<String>())
+        .unwrap();
+    fs::write(dir.path().join("params.toml"), "ema_fast = 5\nema_slow = 12\ntarget_atr = 3\nreversal = true\n")
+        .unwrap();
+    dir
+}
+
+const RUN: [&str; 8] = ["run", "--strategy", "momentum", "--params", "params.toml", "--fee-bps", "5", "--json"];
+
+fn run(dir: &Path, more: &[&str]) -> Value {
+    let output = backtest(dir, &[&RUN[..], more].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_report_has_what_was_promised() {
+    let dir = folder();
+    let report = run(dir.path(), &["--bars", "AAA_1h.csv", "--fills", "intrabar"]);
+    for metric in ["total_return", "sharpe", "max_drawdown", "profit_factor", "win_rate", "fees", "cagr", "sortino"] {
+        assert!(report["metrics"][metric].is_f64(), "{metric}: {}", report["metrics"][metric]);
+    }
+    let trades = report["trades"].as_array().unwrap();
+    assert_eq!(report["metrics"]["trades"].as_u64().unwrap() as usize, trades.len());
+    assert!(trades.len() > 10);
+    for name in ["entry_price", "exit_price", "quantity", "pnl", "fees"] {
+        assert!(trades.iter().all(|trade| trade[name].as_str().unwrap().parse::<f64>().unwrap().is_finite()));
+    }
+    assert!(trades.iter().any(|trade| trade["exit_reason"] == "target"));
+    assert_eq!(report["equity"].as_array().unwrap().len(), 1_501);
+    assert_eq!(report["equity"][0][1], "10000");
+    assert_eq!(report["digest"].as_str().unwrap().len(), 16);
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let dir = folder();
+    let arguments = ["--bars", "AAA_1h.csv", "BBB_1h.csv", "--funding", "BBB=funding.csv", "--max-positions", "1"];
+    let arguments = [&RUN[..], &arguments, &["--check-lookahead", "5"]].concat();
+    let (first, second) = (backtest(dir.path(), &arguments), backtest(dir.path(), &arguments));
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    assert_eq!(first.stdout, second.stdout);
+    let report: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert!(report["metrics"]["refused"].as_u64().unwrap() > 0);
+    assert_eq!(report["symbols"].as_array().unwrap().len(), 2);
+    assert_ne!(report["metrics"]["funding"].as_f64().unwrap(), 0.0);
+}
+
+/// The fills change the trades, never the decisions.
+#[test]
+fn fills_leave_the_digest() {
+    let dir = folder();
+    let of = |fills: &str| run(dir.path(), &["--bars", "AAA_1h.csv", "--fills", fills]);
+    let [open, close, inside] = ["next_open", "same_close", "intrabar"].map(of);
+    assert_eq!((&open["digest"], &open["digest"]), (&close["digest"], &inside["digest"]));
+    assert_ne!(open["trades"], close["trades"]);
+    assert_ne!(open["trades"], inside["trades"]);
+}
+
+#[test]
+fn files_are_written() {
+    let dir = folder();
+    run(dir.path(), &["--bars", "AAA_1h.csv", "BBB_1h.csv", "--html", "run.html", "--csv", "trades.csv"]);
+    let html = fs::read_to_string(dir.path().join("run.html")).unwrap();
+    assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
+    assert_eq!(html.matches("<svg").count(), 4, "equity, drawdown, two prices");
+    assert!(!html.contains("NaN") && !html.contains("http") && !html.contains("<script"));
+    for (open, close) in [("<section>", "</section>"), ("<table>", "</table>"), ("<td", "</td>"), ("<tr>", "</tr>")] {
+        assert_eq!(html.matches(open).count(), html.matches(close).count(), "{open}");
+    }
+    let csv = fs::read_to_string(dir.path().join("trades.csv")).unwrap();
+    assert!(csv.starts_with("symbol,side,entry_ns") && csv.lines().count() > 10);
+    assert!(csv.lines().all(|line| line.split(',').count() == 14));
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
+#[test]
+fn a_position_from_before_is_taken_over() {
+    let dir = folder();
+    let state = r#"[{"symbol":"AAA","side":"long","quantity":"2","entry_price":"101.5","stop_price":"1"}]"#;
+    fs::write(dir.path().join("state.json"), state).unwrap();
+    let report = run(dir.path(), &["--bars", "AAA_1h.csv", "--init-state", "state.json"]);
+    let first = &report["trades"][0];
+    assert_eq!(
+        (&first["side"], &first["entry_price"], &first["quantity"]),
+        (&"long".into(), &"101.5".into(), &"2".into())
+    );
+}
+
+#[test]
+fn faults_name_file_line_and_remedy() {
+    let dir = folder();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("bad.csv"), wave(20, 3.0).replace("100.5", "1oo.5")).unwrap();
+    fs::write(path("head.csv"), "time,open\n1,2\n").unwrap();
+    fs::write(path("typo.toml"), "ema_fst = 5\n").unwrap();
+    fs::write(path("broken.toml"), "ema_fast = 5\nema_slow = = 7\n").unwrap();
+    fs::write(path("range.toml"), "ema_fast = 50\nema_slow = 7\n").unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (&["--bars", "bad.csv"], "bad.csv:2: expected a number in high, found `1oo.5`"),
+        (&["--bars", "head.csv"], "head.csv:1: expected the header"),
+        (&["--bars", "none.csv"], "none.csv: can't be read"),
+        (&["--bars", "AAA_1h.csv", "AAA_1h.csv"], "AAA: given twice"),
+        (&["--bars", "AAA_1h.csv", "--params", "typo.toml"], "did you mean `ema_fast`?"),
+        (&["--bars", "AAA_1h.csv", "--params", "broken.toml"], "broken.toml:2:"),
+        (&["--bars", "AAA_1h.csv", "--params", "range.toml"], "ema_fast < ema_slow"),
+        (&["--bars", "AAA_1h.csv", "--leader", "BTC"], "BTC is named in the settings"),
+        (&["--bars", "AAA_1h.csv", "--capital", "nan"], "--capital: expected"),
+    ];
+    for (arguments, expected) in cases {
+        let output =
+            backtest(dir.path(), &[&["run", "--strategy", "momentum", "--html", "x.html"], arguments].concat());
+        let stderr = text(&output.stderr);
+        assert!(!output.status.success() && stderr.contains(expected), "{expected}: {stderr}");
+        assert!(output.stdout.is_empty() && !path("x.html").exists());
+    }
+}
+
+#[test]
+fn every_strategy_runs() {
+    let dir = folder();
+    for strategy in ["momentum", "e3", "funding_fade"] {
+        let output = backtest(dir.path(), &["run", "--strategy", strategy, "--bars", "AAA_1h.csv"]);
+        assert!(output.status.success(), "{strategy}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).starts_with(strategy));
+    }
+}
+
+fn conformance(file: &str) -> Option<PathBuf> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data");
+    let root = std::env::var("ALPHAMESH_DATA").unwrap_or_else(|_| default.into());
+    let path = PathBuf::from(root).join("conformance").join(file);
+    if !path.exists() {
+        println!("SKIPPED: no vectors at {}; set ALPHAMESH_DATA", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+/// A parameter of the vectors by the name that a specification has for it.
+fn spec_name(indicator: &str, parameter: &str) -> &'static str {
+    match (indicator, parameter) {
+        (_, "n") | ("STOCH", "fastk") => "period",
+        (_, "k" | "nbdev") => "deviations",
+        (_, "slowk") => "k_period",
+        (_, "slowd") => "d_period",
+        (_, "fast") => "fast",
+        (_, "slow") => "slow",
+        (_, "signal") => "signal",
+        _ => panic!("{indicator} {parameter}"),
+    }
+}
+
+/// The indicator that gives an output of the vectors.
+fn spec_of(indicator: &str, output: &str) -> String {
+    match (indicator, output) {
+        ("BBANDS", line) => format!("bollinger_{line}"),
+        ("ADX", line) => line.to_owned(),
+        ("MACD", "macd") => "macd".to_owned(),
+        ("MACD", "hist") => "macd_histogram".to_owned(),
+        ("MACD", line) => format!("macd_{line}"),
+        ("STOCH", line) => format!("stochastic_{}", line.trim_start_matches("slow")),
+        ("MAX_MIN", line) => line.to_owned(),
+        (name, _) => name.to_lowercase(),
+    }
+}
+
+/// Every output of the vectors through the program: warm-up and values.
+#[test]
+fn indicators_are_those_of_the_vectors() {
+    let Some(expected) = conformance("indicators/expected.json") else { return };
+    let bars = expected.with_file_name("bars.csv");
+    let expected: Value = serde_json::from_str(&fs::read_to_string(expected).unwrap()).unwrap();
+    let mut spec = String::new();
+    let mut columns: Vec<(&Value, f64)> = Vec::new();
+    for indicator in expected["indicators"].as_array().unwrap() {
+        let name = indicator["name"].as_str().unwrap();
+        for (output, values) in indicator["outputs"].as_object().unwrap() {
+            spec += &format!("[[indicator]]\nname = \"{}\"\noutput = \"c{}\"\n", spec_of(name, output), columns.len());
+            for (parameter, value) in indicator["params"].as_object().unwrap() {
+                if value.is_number() && !(name == "STDDEV" && parameter == "nbdev") {
+                    spec += &format!("{} = {value}\n", spec_name(name, parameter));
+                }
+            }
+            if name == "MAX_MIN" {
+                spec += &format!("input = \"{}\"\n", if output == "max" { "high" } else { "low" });
+            }
+            let loose = matches!(name, "BBANDS" | "STDDEV" | "CCI");
+            columns.push((values, if loose { 1e-7 } else { 1e-9 }));
+        }
+    }
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("spec.toml"), spec).unwrap();
+    let output = backtest(dir.path(), &["indicators", "--bars", bars.to_str().unwrap(), "--spec", "spec.toml"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let rows: Vec<Vec<String>> =
+        text(&output.stdout).lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect();
+    assert!(columns.len() > 25);
+    for (i, (values, tolerance)) in columns.iter().enumerate() {
+        for (row, value) in rows.iter().zip(values.as_array().unwrap()) {
+            match value.as_f64() {
+                None => assert_eq!(row[i + 1], "", "column {i}"),
+                Some(value) => {
+                    let found: f64 = row[i + 1].parse().unwrap();
+                    assert!((found - value).abs() <= tolerance * value.abs().max(1.0), "column {i}: {found} {value}");
+                }
+            }
+        }
+    }
+}
