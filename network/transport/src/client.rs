@@ -23,6 +23,7 @@ use crate::control::{self, GapNotice};
 use crate::inbox::Inbox;
 use crate::link::{Attempt, Connector, Link, UnixConnector, attempt};
 use crate::outbox::Outbox;
+use crate::poller::Poller;
 use crate::runs::{self, Part, RunSink, StreamError};
 use crate::sequence::{SequenceTracker, Sighting, gap_range};
 use crate::subscription::{Identity, Subscription};
@@ -159,6 +160,8 @@ pub struct Client<C: Connector = UnixConnector> {
     random: fastrand::Rng,
     state: State<C::Link>,
     generation: u64,
+    /// The connection that a poller knows, and whether it waits for room to write.
+    watched: Option<(u64, bool)>,
     attempts: u32,
     /// An error that `send` met; `poll` tells it.
     broken: Option<DownReason>,
@@ -192,6 +195,7 @@ impl<C: Connector> Client<C> {
             random: fastrand::Rng::with_seed(seed),
             state: State::Waiting { until: now },
             generation: 0,
+            watched: None,
             attempts: 0,
             broken: None,
             told: None,
@@ -221,11 +225,6 @@ impl<C: Connector> Client<C> {
         }
     }
 
-    /// Counts connections: when it changes, [`Client::fd`] is a new descriptor.
-    pub const fn generation(&self) -> u64 {
-        self.generation
-    }
-
     /// Whether to wait for room to write as well.
     pub fn wants_write(&self) -> bool {
         match &self.state {
@@ -234,6 +233,24 @@ impl<C: Connector> Client<C> {
             }
             State::Waiting { .. } => false,
         }
+    }
+
+    /// Keeps a poller up to date about this client: called before each wait, always with the same poller and token. It
+    /// costs a system call only where something has changed.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn watch(&mut self, poller: &mut Poller, token: u64) -> io::Result<()> {
+        let wants_write = self.wants_write();
+        let now = (self.generation, wants_write);
+        let Some(fd) = self.fd() else { return Ok(()) };
+        match self.watched {
+            Some(before) if before == now => {}
+            Some((generation, _)) if generation == self.generation => poller.modify(fd, token, wants_write)?,
+            _ => poller.add(fd, token, wants_write)?,
+        }
+        self.watched = Some(now);
+        Ok(())
     }
 
     /// When to poll next if nothing is ready before.

@@ -33,8 +33,6 @@ const SHUTDOWN: u64 = 100;
 struct Connection {
     domain: Domain,
     client: Client,
-    /// The connection that the poller knows, and whether it waits for room to write.
-    registered: Option<(u64, bool)>,
     /// The poller says that there is something to do.
     ready: bool,
     publishes: bool,
@@ -114,13 +112,7 @@ fn connections<S: Service>(process: &Process<S::Settings>) -> Vec<Connection> {
             backoff: Backoff::default(),
         };
         let seed = process.status.started_ns() ^ u64::from(process.config.process.source.get());
-        connections.push(Connection {
-            domain,
-            client: Client::new(config, seed),
-            registered: None,
-            ready: true,
-            publishes,
-        });
+        connections.push(Connection { domain, client: Client::new(config, seed), ready: true, publishes });
     }
     connections
 }
@@ -167,7 +159,9 @@ impl<S: Service> Driver<'_, S> {
 
     /// Sleeps until there is something to do.
     fn wait(&mut self, profile: &Profile) -> Result<(), BoxError> {
-        self.register()?;
+        for (token, connection) in (0u64..).zip(self.connections.iter_mut()) {
+            connection.client.watch(&mut self.poller, token)?;
+        }
         let now_ns = clock::now_ns();
         let timer = self.cell.next_timer_ns().map(|at| Duration::from_nanos(at.saturating_sub(now_ns)));
         let now = Instant::now();
@@ -192,24 +186,6 @@ impl<S: Service> Driver<'_, S> {
                 connection.ready = true;
             }
         })?)
-    }
-
-    /// Tells the poller of connections that are new, or have something to write.
-    fn register(&mut self) -> Result<(), BoxError> {
-        for (token, connection) in (0u64..).zip(self.connections.iter_mut()) {
-            let Some(fd) = connection.client.fd() else { continue };
-            let (generation, wants_write) = (connection.client.generation(), connection.client.wants_write());
-            match connection.registered {
-                Some((known, writes)) if known == generation => {
-                    if writes != wants_write {
-                        self.poller.modify(fd, token, wants_write)?;
-                    }
-                }
-                _ => self.poller.add(fd, token, wants_write)?,
-            }
-            connection.registered = Some((generation, wants_write));
-        }
-        Ok(())
     }
 
     fn batch(&mut self) -> Result<(), BoxError> {

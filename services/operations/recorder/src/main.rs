@@ -34,7 +34,6 @@ fn main() -> ExitCode {
 struct Connection {
     domain: Domain,
     client: Client,
-    registered: Option<u64>,
 }
 
 fn record(process: RecorderProcess) -> Result<(), BoxError> {
@@ -121,7 +120,7 @@ fn connections(process: &RecorderProcess, positions: &[MessageId]) -> Vec<Connec
         let mut client = Client::new(config, seed);
         let of_domain: Vec<MessageId> = positions.iter().filter(|id| id.domain() == Some(domain)).copied().collect();
         client.resume_from(&of_domain);
-        Some(Connection { domain, client, registered: None })
+        Some(Connection { domain, client })
     };
     relayed.into_iter().filter_map(connect).collect()
 }
@@ -141,14 +140,7 @@ fn identity(process: &RecorderProcess) -> Identity {
 /// Sleeps until a relay has something, a reconnect is due, or a look at the log is.
 fn wait(poller: &mut Poller, connections: &mut [Connection]) -> Result<(), BoxError> {
     for (token, connection) in (0u64..).zip(connections.iter_mut()) {
-        let Some(fd) = connection.client.fd() else { continue };
-        let (generation, wants_write) = (connection.client.generation(), connection.client.wants_write());
-        if connection.registered == Some(generation) {
-            poller.modify(fd, token, wants_write)?;
-        } else {
-            poller.add(fd, token, wants_write)?;
-            connection.registered = Some(generation);
-        }
+        connection.client.watch(poller, token)?;
     }
     let now = Instant::now();
     let deadlines = connections.iter().filter_map(|connection| connection.client.deadline());

@@ -14,7 +14,6 @@ const SEND_QUEUE_BYTES: usize = 1 << 20;
 struct Lane {
     domain: Domain,
     client: Client,
-    registered: Option<u64>,
     /// Frames that the client has not taken.
     waiting: Vec<u8>,
 }
@@ -49,7 +48,7 @@ impl Lanes {
                 backoff: Backoff::default(),
             };
             let seed = process.status.started_ns() ^ u64::from(source.get());
-            Some(Lane { domain: *domain, client: Client::new(config, seed), registered: None, waiting: Vec::new() })
+            Some(Lane { domain: *domain, client: Client::new(config, seed), waiting: Vec::new() })
         };
         Self { lanes: process.settings.domains.iter().filter_map(connect).collect() }
     }
@@ -108,14 +107,7 @@ impl Lanes {
     /// Sleeps until a relay is ready for something, or `timeout` is over.
     pub(crate) fn wait(&mut self, poller: &mut Poller, timeout: Duration) -> Result<(), BoxError> {
         for (token, lane) in (0u64..).zip(self.lanes.iter_mut()) {
-            let Some(fd) = lane.client.fd() else { continue };
-            let (generation, wants_write) = (lane.client.generation(), lane.client.wants_write());
-            if lane.registered == Some(generation) {
-                poller.modify(fd, token, wants_write)?;
-            } else {
-                poller.add(fd, token, wants_write)?;
-                lane.registered = Some(generation);
-            }
+            lane.client.watch(poller, token)?;
         }
         let now = Instant::now();
         let deadlines = self.lanes.iter().filter_map(|lane| lane.client.deadline());
