@@ -7,6 +7,7 @@ use mesh_types::wire::{Coded, Tailed, U16, U64, WireStruct};
 use mesh_types::{Domain, MessageId, SourceId};
 use zerocopy::{FromZeros, IntoBytes};
 
+use crate::crc;
 use crate::header::{HEADER_BYTES, Header, MAGIC, MAX_FRAME_BYTES, PROTOCOL_VERSION, seal};
 use crate::message::{TLV_HEADER_BYTES, TlvHeader};
 use crate::registry::{TailedTlv, TlvBody};
@@ -28,6 +29,18 @@ impl Stamp {
     /// The id that a message with this stamp has.
     pub fn id(&self) -> MessageId {
         MessageId::new(self.domain, self.source, self.sequence, self.timestamp_ns)
+    }
+
+    /// The header's first 28 bytes, as little-endian words.
+    #[inline]
+    fn words(&self, payload_bytes: u32) -> [u32; 7] {
+        let halves = |value: u64| [value as u32, (value >> 32) as u32];
+        let [sequence_low, sequence_high] = halves(self.sequence);
+        let [timestamp_low, timestamp_high] = halves(self.timestamp_ns);
+        let [source_low, source_high] = self.source.get().to_le_bytes();
+        let identity = u32::from_le_bytes([PROTOCOL_VERSION, self.domain as u8, source_low, source_high]);
+        let magic = u32::from_le_bytes(MAGIC);
+        [magic, identity, sequence_low, sequence_high, timestamp_low, timestamp_high, payload_bytes]
     }
 
     fn header(&self) -> Header {
@@ -66,16 +79,31 @@ impl core::error::Error for TooLarge {}
 /// [`TooLarge`] when the buffer is too small.
 #[inline]
 pub fn encode_one<T: TlvBody>(buffer: &mut [u8], stamp: &Stamp, body: &T) -> Result<usize, TooLarge> {
-    let size = HEADER_BYTES + TLV_HEADER_BYTES + size_of::<T>();
+    let payload_bytes = TLV_HEADER_BYTES + size_of::<T>();
+    let size = HEADER_BYTES + payload_bytes;
     let available = buffer.len();
     let frame = buffer.get_mut(..size).ok_or(TooLarge { needed: size, available })?;
     let (head, rest) = frame.split_at_mut(HEADER_BYTES);
     let (tlv, value) = rest.split_at_mut(TLV_HEADER_BYTES);
-    head.copy_from_slice(stamp.header().as_bytes());
-    tlv.copy_from_slice(tlv_header(T::NUMBER, size_of::<T>()).as_bytes());
+    // The checksum is taken from registers and from the body where it comes from: what was just written in one size can't
+    // be read back in another without waiting.
+    let words = stamp.words(payload_bytes as u32);
+    let tlv_word = tlv_word(T::NUMBER, size_of::<T>());
+    let checksum = crc::continued(crc::of_header_and_tlv(words, tlv_word), body.as_bytes());
+    let (slots, _) = head.as_chunks_mut::<4>();
+    for (slot, word) in slots.iter_mut().zip(words.into_iter().chain([checksum])) {
+        *slot = word.to_le_bytes();
+    }
+    tlv.copy_from_slice(&tlv_word.to_le_bytes());
     value.copy_from_slice(body.as_bytes());
-    seal(frame);
     Ok(size)
+}
+
+/// The four bytes before a value, as one number.
+fn tlv_word(number: u8, length: usize) -> u32 {
+    // Bodies are far below 64 KiB; `registry` asserts it.
+    let [low, high] = u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes();
+    u32::from_le_bytes([number, 0, low, high])
 }
 
 fn tlv_header(number: u8, length: usize) -> TlvHeader {

@@ -14,6 +14,7 @@ use mesh_types::wire::{Coded, U16, U32, U64};
 use mesh_types::{Domain, MessageId, SourceId};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::crc;
 use crate::error::FrameError;
 
 /// The first four bytes of every message.
@@ -107,12 +108,16 @@ impl Header {
 /// The checksum that belongs into a frame: of its first 28 bytes and what follows the header. `None` for less than a header.
 #[inline]
 pub fn checksum(frame: &[u8]) -> Option<u32> {
-    let head = frame.get(..CHECKED_BYTES)?;
-    let payload = frame.get(HEADER_BYTES..)?;
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
-    hasher.update(payload);
-    Some(hasher.finalize())
+    let (head, payload) = frame.split_first_chunk::<HEADER_BYTES>()?;
+    let mut words = [0; CHECKED_BYTES / 4];
+    for (word, bytes) in words.iter_mut().zip(head.as_chunks::<4>().0) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    Some(match payload.split_first_chunk::<4>() {
+        // The first TLV's header costs nothing more here, and less than where the rest is summed.
+        Some((tlv, value)) => crc::continued(crc::of_header_and_tlv(words, u32::from_le_bytes(*tlv)), value),
+        None => crc::continued(crc::of_header(words), payload),
+    })
 }
 
 /// Writes size and checksum into a finished frame.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod crc;
 pub mod encode;
 pub mod error;
 pub mod frames;

@@ -134,7 +134,7 @@ fn bytes_that_are_no_message_are_answered_with_what_was_expected() {
     let wrong = [hello.clone(), signal.signals(1)].concat();
     assert!(scene.say(&wrong).expect("an answer").1.contains("expected domain 1 (market), found 2"));
     assert_eq!(scene.say(&good).expect("an answer").0, LogoutReason::HelloExpected);
-    let twice = [hello.clone(), hello.clone()].concat();
+    let twice = [hello.as_slice(), &hello].concat();
     assert_eq!(scene.say(&twice).expect("an answer").0, LogoutReason::HelloExpected);
     let bad = scene.relay.counters.totals().bad_input;
     for kind in ["magic", "version", "size", "checksum", "wrong_domain", "hello_expected"] {
