@@ -6,6 +6,7 @@ use mesh_kernel::account::{Money, Overflow};
 use mesh_kernel::breadth::Breadth;
 use mesh_kernel::digest::Digest;
 use mesh_kernel::fills::Costs;
+use mesh_kernel::rank;
 use mesh_kernel::sizing::{SizingInput, SizingMethod, SizingRules};
 use mesh_kernel::{Action, Context, Side};
 
@@ -15,7 +16,6 @@ use crate::fills::Fills;
 use crate::lane::{Lane, Wanted};
 use crate::ledger::At;
 use crate::outcome::{EquityPoint, OpenPosition, Outcome};
-use crate::rank;
 use crate::strategy::Decider;
 
 /// How much an entry buys.

@@ -10,7 +10,6 @@ pub mod lookahead;
 pub mod metrics;
 pub mod monthly;
 pub mod outcome;
-pub mod rank;
 pub mod strategy;
 pub mod watch;
 

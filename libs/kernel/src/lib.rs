@@ -17,6 +17,7 @@ pub mod fills;
 pub mod indicators;
 pub mod math;
 pub mod params;
+pub mod rank;
 pub mod regime;
 pub mod run;
 pub mod sizing;

@@ -34,21 +34,14 @@ impl Candidate {
     pub(crate) fn bar_ns(&self) -> u64 {
         self.signal.bar_ns.get()
     }
-
-    /// The score; one that is no number ranks last.
-    fn score(&self) -> f64 {
-        let score = self.signal.score.get();
-        if score.is_nan() { f64::NEG_INFINITY } else { score }
-    }
 }
 
-/// Best score first, ties by the instrument's text, then by strategy and action.
+/// The kernel's rule over score and the instrument's text, then strategy and action.
 pub(crate) fn rank(candidates: &mut [Candidate]) {
     candidates.sort_by(|a, b| {
         let text = |candidate: &Candidate| candidate.signal.instrument.to_string();
-        b.score()
-            .total_cmp(&a.score())
-            .then_with(|| text(a).cmp(&text(b)))
+        let score = |candidate: &Candidate| candidate.signal.score.get();
+        mesh_kernel::rank::compare((score(a), &text(a)), (score(b), &text(b)))
             .then_with(|| (a.signal.strategy, a.action).cmp(&(b.signal.strategy, b.action)))
     });
 }

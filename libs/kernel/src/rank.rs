@@ -1,4 +1,5 @@
-//! The selector's rule: of the entries of one bar the best score comes first, ties by symbol.
+//! The selector's rule: of the entries of one bar the best score ([`crate::decision::score`]) comes first, ties by
+//! symbol. The portfolio and the backtest both go by it.
 
 use core::cmp::Ordering;
 
