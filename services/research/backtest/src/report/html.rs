@@ -14,6 +14,8 @@ use super::{Report, reason_name, short, shown, side_name};
 
 /// Symbols whose prices are plotted.
 const MOST_PRICES: usize = 8;
+/// Trades of a symbol up to which entries and exits are marked; of more, only the lines between the two are drawn.
+const MOST_MARKED: usize = 400;
 /// Rows of the table of trades.
 const MOST_TRADES: usize = 500;
 
@@ -63,8 +65,9 @@ pub(crate) fn page(report: &Report<'_>) -> String {
     html
 }
 
-const LEGEND: &str = "<p>Triangles: entries (green long, red short), exits grey. Background: green rising trend, red falling \
-                      trend, grey range, yellow volatile.</p>";
+const LEGEND: &str = "<p>Lines from entry to exit: green gained, red lost. Triangles: entries (green long, red short), exits grey; \
+                      left out where trades are too many to tell apart. Background: green rising trend, red falling trend, \
+                      grey range, yellow volatile.</p>";
 
 fn section(html: &mut String, title: &str, body: &str) {
     let _ = writeln!(html, "<section><h2>{}</h2>{body}</section>", escaped(title));
@@ -152,13 +155,16 @@ fn prices(report: &Report<'_>, index: usize, series: &Series) -> String {
     let line = valid().map(|timed| (timed.open_ns, timed.bar.close)).collect();
     let scale = report.outcome.decimals.scale();
     let (mut marks, mut legs) = (Vec::new(), Vec::new());
-    for trade in report.outcome.trades.iter().filter(|trade| trade.symbol == index) {
+    let trades: Vec<&Trade> = report.outcome.trades.iter().filter(|trade| trade.symbol == index).collect();
+    for trade in &trades {
         let entry = (trade.entry_ns, scale.price(trade.entry_price));
         let exit = (trade.exit_ns, scale.price(trade.exit_price));
         let long = trade.side == Side::Long;
-        let title = escaped(&told(report, trade));
-        marks.push(Mark { at: entry, class: side_name(trade.side), up: long, title: title.clone() });
-        marks.push(Mark { at: exit, class: "out", up: !long, title });
+        if trades.len() <= MOST_MARKED {
+            let title = escaped(&told(report, trade));
+            marks.push(Mark { at: entry, class: side_name(trade.side), up: long, title: title.clone() });
+            marks.push(Mark { at: exit, class: "out", up: !long, title });
+        }
         legs.push((entry, exit, if trade.pnl > 0 { "win" } else { "loss" }));
     }
     Plot { height: 320.0, line, marks, legs, bands: bands(series), ..Plot::default() }.svg()

@@ -131,6 +131,10 @@ impl Plot {
         for band in &self.bands {
             let (x, to) = (scale.x(band.from_ns), scale.x(band.to_ns));
             let (width, height) = (to - x, bottom - TOP);
+            // Narrower than the eye.
+            if width < 0.3 {
+                continue;
+            }
             let _ = write!(
                 svg,
                 r#"<rect class="{}" x="{x:.1}" y="{TOP}" width="{width:.1}" height="{height:.1}"/>"#,
