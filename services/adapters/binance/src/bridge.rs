@@ -46,7 +46,7 @@ impl Venue {
     pub fn start(settings: &Settings, packets: PacketSender) -> Result<Self, BoxError> {
         // A second installation changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        let client = reqwest::Client::builder().timeout(TIMEOUT).tls_backend_preconfigured(tls()).build()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (requests, queue) = mpsc::channel(QUEUE_REQUESTS);
         let connected = Arc::new(AtomicBool::new(false));
@@ -60,6 +60,12 @@ impl Venue {
         std::thread::Builder::new().name("venue".to_owned()).spawn(move || runtime.block_on(worker.run(queue)))?;
         Ok(Self { requests, connected })
     }
+}
+
+/// The roots that the program carries: a machine without certificates of its own reaches the venue too.
+fn tls() -> rustls::ClientConfig {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 }
 
 impl Bridge for Venue {
