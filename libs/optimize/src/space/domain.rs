@@ -82,7 +82,9 @@ impl fmt::Display for Domain {
         match self {
             Self::Int { low, high, step, .. } => write!(f, "a whole number of {low}..={high} in steps of {step}"),
             Self::Float { low, high, step: None, .. } => write!(f, "a number of {low}..={high}"),
-            Self::Float { low, high, step: Some(step), .. } => write!(f, "a number of {low}..={high} in steps of {step}"),
+            Self::Float { low, high, step: Some(step), .. } => {
+                write!(f, "a number of {low}..={high} in steps of {step}")
+            }
             Self::Grid(values) => write!(f, "one of {values:?}"),
             Self::Choice(options) => {
                 write!(f, "one of")?;
@@ -275,7 +277,11 @@ impl Domain {
         let Some(levels) = self.levels() else {
             let share = self.share_of(code);
             let shares = [share - fraction, share + fraction];
-            return shares.into_iter().filter(|share| (0.0..=1.0).contains(share)).map(|share| self.at(share)).collect();
+            return shares
+                .into_iter()
+                .filter(|share| (0.0..=1.0).contains(share))
+                .map(|share| self.at(share))
+                .collect();
         };
         let level = self.level_of(code).unwrap_or(0);
         let below = level.checked_sub(1);

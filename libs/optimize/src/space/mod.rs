@@ -88,7 +88,9 @@ pub enum SpaceError {
         value: Value,
     },
     /// A grid of a continuous parameter.
-    #[error("a grid needs a number of steps for the continuous parameter `{name}`: give it a step, or the grid `levels`")]
+    #[error(
+        "a grid needs a number of steps for the continuous parameter `{name}`: give it a step, or the grid `levels`"
+    )]
     Continuous {
         /// The parameter.
         name: String,
@@ -212,9 +214,12 @@ impl Space {
         for (index, parameter) in self.parameters.iter().enumerate() {
             let given = values.iter().find(|(name, _)| *name == parameter.name);
             let code = match (given, self.is_active(index, &codes)) {
-                (Some((_, value)), true) => Some(parameter.domain.code(value).ok_or_else(|| {
-                    wrong(&parameter.name, format!("expected {}, got {value}", parameter.domain))
-                })?),
+                (Some((_, value)), true) => Some(
+                    parameter
+                        .domain
+                        .code(value)
+                        .ok_or_else(|| wrong(&parameter.name, format!("expected {}, got {value}", parameter.domain)))?,
+                ),
                 (None, true) => return Err(wrong(&parameter.name, format!("missing: expected {}", parameter.domain))),
                 (Some(_), false) => return Err(wrong(&parameter.name, "is not there under its condition".to_owned())),
                 (None, false) => None,

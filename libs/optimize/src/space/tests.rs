@@ -12,7 +12,8 @@ fn text(text: &str) -> Value {
 fn tree() -> Space {
     Space::new(vec![
         Parameter::new("exit", Domain::choice(["stop", "time"])),
-        Parameter::new("trail", Domain::Choice(vec![Value::Bool(false), Value::Bool(true)])).when("exit", [text("stop")]),
+        Parameter::new("trail", Domain::Choice(vec![Value::Bool(false), Value::Bool(true)]))
+            .when("exit", [text("stop")]),
         Parameter::new("atr", Domain::Grid(vec![1.5, 2.0, 3.0])).when("trail", [Value::Bool(true)]),
         Parameter::new("bars", Domain::Int { low: 5, high: 20, step: 5, log: false }).when("exit", [text("time")]),
         Parameter::new("fast", Domain::int(3, 4)),
@@ -31,12 +32,7 @@ fn a_grid_has_each_point_once_and_no_more() {
     assert!(grid.point(16).is_none());
     assert_eq!(
         tree().values(&grid.point(2).unwrap()),
-        [
-            ("exit", text("stop")),
-            ("trail", Value::Bool(true)),
-            ("atr", Value::Float(1.5)),
-            ("fast", Value::Int(3))
-        ]
+        [("exit", text("stop")), ("trail", Value::Bool(true)), ("atr", Value::Float(1.5)), ("fast", Value::Int(3))]
     );
 }
 
@@ -124,13 +120,21 @@ fn neighbours_are_one_step_away() {
 
 fn domains() -> impl Strategy<Value = Domain> {
     prop_oneof![
-        (-1000i64..1000, 0i64..500, 1u64..40)
-            .prop_map(|(low, span, step)| Domain::Int { low, high: low + span, step, log: false }),
+        (-1000i64..1000, 0i64..500, 1u64..40).prop_map(|(low, span, step)| Domain::Int {
+            low,
+            high: low + span,
+            step,
+            log: false
+        }),
         (1i64..1000, 0i64..5000).prop_map(|(low, span)| Domain::Int { low, high: low + span, step: 1, log: true }),
         (-1e6f64..1e6, 0.0f64..1e6).prop_map(|(low, span)| Domain::float(low, low + span)),
         (1e-9f64..1e6, 0.0f64..1e6).prop_map(|(low, span)| Domain::log(low, low + span)),
-        (-1e3f64..1e3, 0.0f64..1e3, 1e-3f64..10.0)
-            .prop_map(|(low, span, step)| Domain::Float { low, high: low + span, step: Some(step), log: false }),
+        (-1e3f64..1e3, 0.0f64..1e3, 1e-3f64..10.0).prop_map(|(low, span, step)| Domain::Float {
+            low,
+            high: low + span,
+            step: Some(step),
+            log: false
+        }),
         prop::collection::btree_set(-1000i32..1000, 1..20)
             .prop_map(|values| Domain::Grid(values.into_iter().map(|v| f64::from(v) * 0.1).collect())),
         (1usize..9).prop_map(|n| Domain::Choice((0..n as i64).map(Value::Int).collect())),
