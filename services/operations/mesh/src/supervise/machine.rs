@@ -257,6 +257,8 @@ impl Machine {
                 Phase::Waiting => match missing {
                     Some(need) => unit.reason = Some(format!("waits for {need}")),
                     None => {
+                        // What it waited for is there; why it ended before is still of interest.
+                        unit.reason = unit.reason.take().filter(|reason| !reason.starts_with("waits for"));
                         unit.phase = Phase::Starting;
                         actions.push(Action::Start(index));
                     }
