@@ -1,43 +1,77 @@
-//! Bars and funding from files.
+//! Bars and funding from files: CSV, SQLite, and folders of both. What several files say of one symbol is joined.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use mesh_backtest::{Funding, Series, TimedBar};
 use mesh_kernel::Bar;
 
+use crate::candles;
 use crate::text::{Fault, read, rows};
 
 /// Header of bars: open time, prices, volume of the base.
 pub(crate) const BARS_HEADER: &str = "ts_ms,open,high,low,close,volume";
 const FUNDING_HEADER: &str = "ts_ms,rate";
 const MS: u64 = 1_000_000;
+/// A folder whose name begins so holds one symbol.
+const PARTITION: &str = "symbol=";
 
-/// A file and the symbol that it is given: `BTCUSDT=path`, or a path alone, whose file name begins with the symbol.
+/// A file or folder, and the symbol that it is given: `BTCUSDT=path`, or a path alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
-    pub(crate) symbol: String,
+    pub(crate) symbol: Option<String>,
     pub(crate) path: PathBuf,
 }
 
 impl Source {
     pub(crate) fn parse(text: &str) -> Self {
         match text.split_once('=') {
-            Some((symbol, path)) if !symbol.is_empty() && !symbol.contains(['/', '.']) => {
-                Self { symbol: symbol.to_owned(), path: path.into() }
+            Some((symbol, path)) if !symbol.is_empty() && !symbol.contains(['/', '.']) && symbol != "symbol" => {
+                Self { symbol: Some(symbol.to_owned()), path: path.into() }
             }
-            _ => Self { symbol: symbol_of(Path::new(text)), path: text.into() },
+            _ => Self { symbol: None, path: text.into() },
         }
     }
 }
 
-/// `BTCUSDT` of `BTCUSDT_PERP_5m.csv.gz`.
+/// The symbol of a file: that of a folder `symbol=BTCUSDT` above it, or how its name begins (`BTCUSDT_5m.csv.gz`).
 fn symbol_of(path: &Path) -> String {
+    let folders = path.ancestors().skip(1).filter_map(|folder| folder.file_name()?.to_str()?.strip_prefix(PARTITION));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split(['_', '.']).next().unwrap_or_default().to_owned()
+    let of_name = name.split(['_', '.']).next().unwrap_or_default();
+    folders.take(1).next().unwrap_or(of_name).to_owned()
+}
+
+fn is_database(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| ["sqlite", "sqlite3", "db"].iter().any(|known| extension == *known))
+}
+
+fn is_bars(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    is_database(path) || name.ends_with(".csv") || name.ends_with(".csv.gz")
+}
+
+/// The files of a path: itself, or all bars and databases in the folder, in the order of their names.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let fault = |error: std::io::Error| Fault::new(path, format!("can't be listed: {error}"));
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path).map_err(fault)? {
+        entries.push(entry.map_err(fault)?.path());
+    }
+    entries.sort();
+    let mut found = Vec::new();
+    for entry in entries.into_iter().filter(|entry| entry.is_dir() || is_bars(entry)) {
+        found.extend(files(&entry)?);
+    }
+    Ok(found)
 }
 
 /// Bars of a CSV file.
-pub(crate) fn bars(path: &Path) -> Result<Vec<TimedBar>, Fault> {
+pub(crate) fn csv(path: &Path) -> Result<Vec<TimedBar>, Fault> {
     let rows = rows::<5>(path, &read(path)?, BARS_HEADER)?;
     Ok(rows.into_iter().map(timed_bar).collect())
 }
@@ -47,28 +81,71 @@ pub(crate) fn timed_bar((ms, [open, high, low, close, volume]): (u64, [f64; 5]))
     TimedBar { open_ns: ms * MS, bar: Bar { open, high, low, close, volume } }
 }
 
-/// All series, each with the funding of its symbol.
-pub(crate) fn series(sources: &[Source], fundings: &[Source]) -> Result<Vec<Series>, Fault> {
-    for funding in fundings {
-        if !sources.iter().any(|source| source.symbol == funding.symbol) {
-            let what = format!("is funding of {}, which no bars have: write it as SYMBOL=FILE", funding.symbol);
-            return Err(Fault::new(&funding.path, what));
-        }
-    }
-    let one = |source: &Source| {
-        let funding = fundings.iter().find(|funding| funding.symbol == source.symbol);
-        Ok(Series {
-            symbol: source.symbol.clone(),
-            bars: bars(&source.path)?,
-            funding: funding.map_or(Ok(Vec::new()), |funding| funding_rows(&funding.path))?,
-        })
-    };
-    sources.iter().map(one).collect()
+/// Bars by time, by symbol, and the symbols in the order of their first file.
+#[derive(Default)]
+struct Joined {
+    order: Vec<String>,
+    bars: BTreeMap<String, BTreeMap<u64, Bar>>,
 }
 
-fn funding_rows(path: &Path) -> Result<Vec<Funding>, Fault> {
-    let rows = rows::<1>(path, &read(path)?, FUNDING_HEADER)?;
-    Ok(rows.into_iter().map(|(ms, [rate])| Funding { time_ns: ms * MS, rate }).collect())
+impl Joined {
+    /// Adds a bar; one of the same time must be the same.
+    fn add(&mut self, path: &Path, symbol: &str, timed: &TimedBar) -> Result<(), Fault> {
+        if !self.bars.contains_key(symbol) {
+            self.order.push(symbol.to_owned());
+        }
+        let bars = self.bars.entry(symbol.to_owned()).or_default();
+        match bars.insert(timed.open_ns, timed.bar) {
+            Some(other) if other != timed.bar => {
+                let ms = timed.open_ns / MS;
+                Err(Fault::new(
+                    path,
+                    format!("{symbol} has another bar at {ms} than a file before it: drop one of the two"),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// All series, each with the funding of its symbol; only `symbols`, where there are any.
+pub(crate) fn series(sources: &[Source], fundings: &[Source], symbols: &[String]) -> Result<Vec<Series>, Fault> {
+    let mut joined = Joined::default();
+    for source in sources {
+        for path in files(&source.path)? {
+            if is_database(&path) {
+                for (symbol, timed) in candles::read(&path)? {
+                    joined.add(&path, source.symbol.as_deref().unwrap_or(&symbol), &timed)?;
+                }
+            } else {
+                let symbol = source.symbol.clone().unwrap_or_else(|| symbol_of(&path));
+                csv(&path)?.iter().try_for_each(|timed| joined.add(&path, &symbol, timed))?;
+            }
+        }
+    }
+    let mut fundings: BTreeMap<String, Vec<Funding>> = fundings.iter().map(funding).collect::<Result<_, _>>()?;
+    let mut series = Vec::new();
+    for symbol in joined.order.iter().filter(|symbol| symbols.is_empty() || symbols.contains(symbol)) {
+        let bars = joined.bars.remove(symbol).unwrap_or_default();
+        let bars = bars.into_iter().map(|(open_ns, bar)| TimedBar { open_ns, bar }).collect();
+        series.push(Series { symbol: symbol.clone(), bars, funding: fundings.remove(symbol).unwrap_or_default() });
+    }
+    let unknown = |name: &&String| !series.iter().any(|series| series.symbol == **name);
+    if let Some(name) = symbols.iter().find(unknown).or_else(|| fundings.keys().next()) {
+        let first = sources.first().map_or_else(PathBuf::new, |source| source.path.clone());
+        let found = joined.order.join(", ");
+        return Err(Fault::new(
+            &first,
+            format!("no bars of {name}, found {found}: name a file's symbol as SYMBOL=FILE"),
+        ));
+    }
+    Ok(series)
+}
+
+fn funding(source: &Source) -> Result<(String, Vec<Funding>), Fault> {
+    let rows = rows::<1>(&source.path, &read(&source.path)?, FUNDING_HEADER)?;
+    let symbol = source.symbol.clone().unwrap_or_else(|| symbol_of(&source.path));
+    Ok((symbol, rows.into_iter().map(|(ms, [rate])| Funding { time_ns: ms * MS, rate }).collect()))
 }
 
 #[cfg(test)]
@@ -77,10 +154,12 @@ mod tests {
 
     #[test]
     fn symbols_come_from_names() {
-        let of = |text: &str| Source::parse(text).symbol;
+        let of = |text: &str| symbol_of(Path::new(text));
         assert_eq!(of("/data/BTCUSDT_PERP_5m.csv.gz"), "BTCUSDT");
         assert_eq!(of("bars.csv"), "bars");
-        assert_eq!(of("ETH=/data/x=1/a.csv"), "ETH");
-        assert_eq!(Source::parse("/data/x=1/a.csv").path, Path::new("/data/x=1/a.csv"));
+        assert_eq!(of("/data/symbol=ETH/year=2025/a.csv"), "ETH");
+        assert_eq!(Source::parse("ETH=/data/x=1/a.csv").symbol.as_deref(), Some("ETH"));
+        assert_eq!(Source::parse("/data/x=1/a.csv"), Source { symbol: None, path: "/data/x=1/a.csv".into() });
+        assert_eq!(Source::parse("symbol=ETH/a.csv").symbol, None);
     }
 }

@@ -18,9 +18,14 @@ pub(crate) struct RunOptions {
     /// The strategy.
     #[arg(long, value_parser = NAMES)]
     pub(crate) strategy: String,
-    /// Bars as CSV (`ts_ms,open,high,low,close,volume`; `.gz` too), one file a symbol: FILE, or SYMBOL=FILE.
-    #[arg(long, required = true, num_args = 1.., value_name = "[SYMBOL=]FILE")]
+    /// Bars: CSV (`ts_ms,open,high,low,close,volume`; `.gz` too), SQLite (`.sqlite`, `.db`: a table `candles` with these
+    /// columns and `symbol`), or folders of both. A file's symbol is how its name begins, that of a folder
+    /// `symbol=NAME`, or as given: SYMBOL=FILE. Files of one symbol are joined.
+    #[arg(long, required = true, num_args = 1.., value_name = "[SYMBOL=]PATH")]
     bars: Vec<String>,
+    /// Only these of the symbols that the bars have.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "SYMBOL")]
+    pub(crate) symbols: Vec<String>,
     /// Funding as CSV (`ts_ms,rate`) of symbols that have bars.
     #[arg(long, num_args = 1.., value_name = "[SYMBOL=]FILE")]
     funding: Vec<String>,

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -134,12 +135,18 @@ fn faults_name_file_line_and_remedy() {
     fs::write(path("head.csv"), "time,open\n1,2\n").unwrap();
     fs::write(path("typo.toml"), "ema_fst = 5\n").unwrap();
     fs::write(path("broken.toml"), "ema_fast = 5\nema_slow = = 7\n").unwrap();
+    Connection::open(path("empty.db")).unwrap().execute_batch("CREATE TABLE other (x)").unwrap();
+    database(&path("text.db"), "AAA", &wave(3, 3.0).replace("\n1704070800000,", "\n1704070800000,1,1,1,none,"));
     fs::write(path("range.toml"), "ema_fast = 50\nema_slow = 7\n").unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["--bars", "bad.csv"], "bad.csv:2: expected a number in high, found `1oo.5`"),
         (&["--bars", "head.csv"], "head.csv:1: expected the header"),
         (&["--bars", "none.csv"], "none.csv: can't be read"),
-        (&["--bars", "AAA_1h.csv", "AAA_1h.csv"], "AAA: given twice"),
+        (&["--bars", "AAA_1h.csv", "AAA=BBB_1h.csv"], "AAA has another bar at"),
+        (&["--bars", "AAA_1h.csv", "--symbols", "CCC"], "no bars of CCC, found AAA"),
+        (&["--bars", "AAA_1h.csv", "--funding", "funding.csv"], "no bars of funding"),
+        (&["--bars", "empty.db"], "expected a table candles"),
+        (&["--bars", "text.db"], "candle 2 by symbol and time: expected a number in close"),
         (&["--bars", "AAA_1h.csv", "--params", "typo.toml"], "did you mean `ema_fast`?"),
         (&["--bars", "AAA_1h.csv", "--params", "broken.toml"], "broken.toml:2:"),
         (&["--bars", "AAA_1h.csv", "--params", "range.toml"], "ema_fast < ema_slow"),
@@ -153,6 +160,40 @@ fn faults_name_file_line_and_remedy() {
         assert!(!output.status.success() && stderr.contains(expected), "{expected}: {stderr}");
         assert!(output.stdout.is_empty() && !path("x.html").exists());
     }
+}
+
+/// Rows of CSV as a database.
+fn database(path: &Path, symbol: &str, csv: &str) {
+    let database = Connection::open(path).unwrap();
+    let table = "CREATE TABLE IF NOT EXISTS candles (symbol, ts_ms, open, high, low, close, volume)";
+    database.execute_batch(table).unwrap();
+    let mut insert = database.prepare("INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?)").unwrap();
+    for line in csv.lines().skip(1) {
+        let cells: Vec<&str> = [symbol].into_iter().chain(line.split(',')).take(7).collect();
+        insert.execute(rusqlite::params_from_iter(cells)).unwrap();
+    }
+}
+
+/// The same bars give the same report, however they are stored and cut.
+#[test]
+fn bars_are_read_from_databases_and_partitions() {
+    let dir = folder();
+    let path = |name: &str| dir.path().join(name);
+    let (aaa, bbb) = (wave(1_500, 11.0), wave(1_200, 17.0));
+    let expected = run(dir.path(), &["--bars", "AAA_1h.csv", "BBB_1h.csv"]);
+    let (header, rows) = aaa.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    fs::create_dir_all(path("parts/symbol=AAA/year=1")).unwrap();
+    fs::create_dir_all(path("parts/symbol=AAA/year=2")).unwrap();
+    // Later rows first, and ten of them twice.
+    fs::write(path("parts/symbol=AAA/year=1/x.csv"), format!("{header}\n{}\n", rows[690..].join("\n"))).unwrap();
+    fs::write(path("parts/symbol=AAA/year=2/x.csv"), format!("{header}\n{}\n", rows[..700].join("\n"))).unwrap();
+    fs::write(path("parts/notes.txt"), "not bars").unwrap();
+    database(&path("parts/z.sqlite"), "BBB", &bbb);
+    database(&path("parts/z.sqlite"), "CCC", &bbb);
+    assert_eq!(run(dir.path(), &["--bars", "parts", "--symbols", "AAA,BBB"]), expected);
+    database(&path("a.db"), "AAA", &aaa);
+    assert_eq!(run(dir.path(), &["--bars", "a.db", "BBB=BBB_1h.csv"]), expected);
 }
 
 #[test]
