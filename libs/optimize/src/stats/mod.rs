@@ -3,18 +3,18 @@
 //! All of them take plain numbers, never annualise unless told how many periods a year has, and answer a [`Stat`]: a finite
 //! number, or the reason why there is none. They are computed the same way on every call: no threads, no order that varies.
 
-//pub mod concentration;
+pub mod concentration;
 pub mod drawdown;
 pub mod moments;
-//pub mod monte_carlo;
-//pub mod neighbourhood;
-//pub mod overfitting;
+pub mod monte_carlo;
+pub mod neighbourhood;
+pub mod overfitting;
 pub mod performance;
-//pub mod purged;
-//pub mod random_entries;
+pub mod purged;
+pub mod random_entries;
 pub mod sharpe;
-//pub mod stress;
-//pub mod walk_forward;
+pub mod stress;
+pub mod walk_forward;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -63,7 +63,8 @@ pub fn max_drawdown(returns: &[f64]) -> Result<Drawdown, Undefined> {
 /// Gains over losses, of returns or of trades' profits.
 pub fn profit_factor(values: &[f64]) -> Stat {
     check(values, "values", 1)?;
-    let gains: f64 = values.iter().filter(|value| **value > 0.0).sum();
+    // A sum of nothing is -0.0.
+    let gains = values.iter().filter(|value| **value > 0.0).sum::<f64>() + 0.0;
     let losses: f64 = -values.iter().filter(|value| **value < 0.0).sum::<f64>();
     ratio(gains, losses, "the sum of losses")
 }
