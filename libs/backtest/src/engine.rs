@@ -103,6 +103,13 @@ pub enum RunError {
     Data(DataError),
     /// A symbol is named in the settings that no series has.
     UnknownSymbol(String),
+    /// A price that does not fit the ticks.
+    Price {
+        /// The series.
+        symbol: String,
+        /// Index of the bar.
+        bar: usize,
+    },
     /// An amount left the range of exact integers.
     Overflow {
         /// Open time of the bar, ns.
@@ -116,6 +123,12 @@ impl fmt::Display for RunError {
             Self::Data(error) => error.fmt(f),
             Self::UnknownSymbol(symbol) => {
                 write!(f, "{symbol} is named in the settings, but no series has that symbol")
+            }
+            Self::Price { symbol, bar } => {
+                write!(
+                    f,
+                    "{symbol}: the prices of bar {bar} are too large for ticks so fine: use fewer decimals for prices"
+                )
             }
             Self::Overflow { time_ns } => write!(
                 f,
@@ -144,6 +157,7 @@ pub fn run<D: Decider>(
     make: impl Fn(&Series) -> D,
 ) -> Result<Outcome, RunError> {
     let interval_ns = check(series)?;
+    series.iter().try_for_each(|one| check_prices(one, settings))?;
     let lane = |(i, one)| Lane::new(i, one, settings, interval_ns, make(one));
     let mut run = Run {
         settings,
@@ -158,6 +172,16 @@ pub fn run<D: Decider>(
         run.step(time_ns).map_err(|Overflow| RunError::Overflow { time_ns })?;
     }
     run.finish().map_err(|Overflow| RunError::Overflow { time_ns: start_ns })
+}
+
+/// Ticks are 64 bits; what is measured from a price (stops, slippage) needs room above it.
+fn check_prices(series: &Series, settings: &Settings) -> Result<(), RunError> {
+    let scale = settings.decimals.scale();
+    let is_beyond = |timed: &TimedBar| timed.bar.is_valid() && scale.ticks(timed.bar.high) > i64::MAX / 64;
+    match series.bars.iter().position(is_beyond) {
+        Some(bar) => Err(RunError::Price { symbol: series.symbol.clone(), bar }),
+        None => Ok(()),
+    }
 }
 
 struct Run<'a, D> {

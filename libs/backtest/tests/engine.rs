@@ -221,6 +221,16 @@ fn later_symbols_and_gaps_are_no_trouble() {
     assert!(outcome.trades.iter().any(|t| t.symbol == 1));
 }
 
+#[test]
+fn prices_must_fit_the_ticks() {
+    let mut series = flat("X", 3);
+    series.bars[1].bar.high = 1e12;
+    let fine = Settings::new(Decimals::new(8, 2).unwrap(), 10_000.0);
+    let error = run(std::slice::from_ref(&series), &fine, |_| momentum(&quick())).unwrap_err();
+    assert!(error.to_string().contains("X: the prices of bar 1 are too large"), "{error}");
+    assert!(run(&[series], &settings(Fills::NEXT_OPEN), |_| momentum(&quick())).is_ok());
+}
+
 /// Enters long on its first bar with the score that its symbol is given, and stays.
 struct Eager {
     score: f64,

@@ -166,12 +166,13 @@ fn faults_name_file_line_and_remedy() {
 fn database(path: &Path, symbol: &str, csv: &str) {
     let database = Connection::open(path).unwrap();
     let table = "CREATE TABLE IF NOT EXISTS candles (symbol, ts_ms, open, high, low, close, volume)";
-    database.execute_batch(table).unwrap();
+    database.execute_batch(&format!("{table}; BEGIN")).unwrap();
     let mut insert = database.prepare("INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?)").unwrap();
     for line in csv.lines().skip(1) {
         let cells: Vec<&str> = [symbol].into_iter().chain(line.split(',')).take(7).collect();
         insert.execute(rusqlite::params_from_iter(cells)).unwrap();
     }
+    database.execute_batch("COMMIT").unwrap();
 }
 
 /// The same bars give the same report, however they are stored and cut.
