@@ -52,14 +52,14 @@ fn first_four(words: [u32; 4]) -> u32 {
 }
 
 /// The CRC-32 of the header's first 28 bytes.
-#[inline]
+#[inline(always)]
 pub(crate) fn of_header([a, b, c, d, e, f, g]: [u32; 7]) -> u32 {
     let state = first_four([a, b, c, d]);
     !(word::<8>(state ^ e) ^ word::<4>(f) ^ word::<0>(g))
 }
 
 /// The CRC-32 of the header's first 28 bytes and the four of the first TLV's header.
-#[inline]
+#[inline(always)]
 pub(crate) fn of_header_and_tlv([a, b, c, d, e, f, g]: [u32; 7], tlv: u32) -> u32 {
     let state = first_four([a, b, c, d]);
     !(word::<12>(state ^ e) ^ word::<8>(f) ^ word::<4>(g) ^ word::<0>(tlv))

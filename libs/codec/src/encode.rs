@@ -32,7 +32,7 @@ impl Stamp {
     }
 
     /// The header's first 28 bytes, as little-endian words.
-    #[inline]
+    #[inline(always)]
     fn words(&self, payload_bytes: u32) -> [u32; 7] {
         let halves = |value: u64| [value as u32, (value >> 32) as u32];
         let [sequence_low, sequence_high] = halves(self.sequence);
@@ -77,7 +77,9 @@ impl core::error::Error for TooLarge {}
 ///
 /// # Errors
 /// [`TooLarge`] when the buffer is too small.
-#[inline]
+// In its caller, so that a stamp made there stays in registers: its fields, just stored one by one, can't be loaded
+// together without waiting.
+#[inline(always)]
 pub fn encode_one<T: TlvBody>(buffer: &mut [u8], stamp: &Stamp, body: &T) -> Result<usize, TooLarge> {
     let payload_bytes = TLV_HEADER_BYTES + size_of::<T>();
     let size = HEADER_BYTES + payload_bytes;

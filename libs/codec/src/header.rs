@@ -109,15 +109,25 @@ impl Header {
 #[inline]
 pub fn checksum(frame: &[u8]) -> Option<u32> {
     let (head, payload) = frame.split_first_chunk::<HEADER_BYTES>()?;
+    Some(checksum_of(words(head), payload))
+}
+
+#[inline(always)]
+fn words(head: &[u8; HEADER_BYTES]) -> [u32; CHECKED_BYTES / 4] {
     let mut words = [0; CHECKED_BYTES / 4];
     for (word, bytes) in words.iter_mut().zip(head.as_chunks::<4>().0) {
         *word = u32::from_le_bytes(*bytes);
     }
-    Some(match payload.split_first_chunk::<4>() {
+    words
+}
+
+#[inline(always)]
+fn checksum_of(words: [u32; CHECKED_BYTES / 4], payload: &[u8]) -> u32 {
+    match payload.split_first_chunk::<4>() {
         // The first TLV's header costs nothing more here, and less than where the rest is summed.
         Some((tlv, value)) => crc::continued(crc::of_header_and_tlv(words, u32::from_le_bytes(*tlv)), value),
         None => crc::continued(crc::of_header(words), payload),
-    })
+    }
 }
 
 /// Writes size and checksum into a finished frame.

@@ -54,10 +54,12 @@ fn read_trade(frame: &[u8]) -> Option<u64> {
 }
 
 /// Reads every level of a book.
-fn read_book(frame: &[u8]) -> Option<i64> {
+fn read_book(frame: &[u8]) -> Option<(i64, i64)> {
     let view = Message::parse(frame).ok()?.get_tailed::<BookSnapshot>()?;
     black_box((view.head.instrument, view.head.first_sequence.get(), view.head.health.get()));
-    Some(view.items.iter().map(|level| level.price.get().wrapping_add(level.quantity.get())).fold(0, i64::wrapping_add))
+    Some(view.items.iter().fold((0, 0), |(prices, quantities): (i64, i64), level| {
+        (prices.wrapping_add(level.price.get()), quantities.wrapping_add(level.quantity.get()))
+    }))
 }
 
 /// A checksum of the bytes, and a copy of them.
