@@ -81,29 +81,31 @@ pub(crate) fn timed_bar((ms, [open, high, low, close, volume]): (u64, [f64; 5]))
     TimedBar { open_ns: ms * MS, bar: Bar { open, high, low, close, volume } }
 }
 
-/// Bars by time, by symbol, and the symbols in the order of their first file.
+/// Bars by symbol, the symbols in the order of their first file.
 #[derive(Default)]
-struct Joined {
-    order: Vec<String>,
-    bars: BTreeMap<String, BTreeMap<u64, Bar>>,
-}
+struct Joined(Vec<(String, Vec<TimedBar>)>);
 
 impl Joined {
-    /// Adds a bar; one of the same time must be the same.
-    fn add(&mut self, path: &Path, symbol: &str, timed: &TimedBar) -> Result<(), Fault> {
-        if !self.bars.contains_key(symbol) {
-            self.order.push(symbol.to_owned());
+    /// Adds bars, in the order of time. A bar that is there already must be the same.
+    fn add(&mut self, path: &Path, symbol: &str, more: Vec<TimedBar>) -> Result<(), Fault> {
+        let Some((_, bars)) = self.0.iter_mut().find(|(known, _)| known == symbol) else {
+            self.0.push((symbol.to_owned(), more));
+            return Ok(());
+        };
+        let follows = bars.last().zip(more.first()).is_none_or(|(last, first)| last.open_ns < first.open_ns);
+        bars.extend(more);
+        if follows {
+            return Ok(());
         }
-        let bars = self.bars.entry(symbol.to_owned()).or_default();
-        match bars.insert(timed.open_ns, timed.bar) {
-            Some(other) if other != timed.bar => {
-                let ms = timed.open_ns / MS;
-                Err(Fault::new(
-                    path,
-                    format!("{symbol} has another bar at {ms} than a file before it: drop one of the two"),
-                ))
+        bars.sort_by_key(|timed| timed.open_ns);
+        bars.dedup();
+        match bars.array_windows().find(|[a, b]| a.open_ns == b.open_ns) {
+            Some([twice, _]) => {
+                let ms = twice.open_ns / MS;
+                let what = format!("{symbol} has another bar at {ms} than a file before it: drop one of the two");
+                Err(Fault::new(path, what))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }
@@ -114,26 +116,27 @@ pub(crate) fn series(sources: &[Source], fundings: &[Source], symbols: &[String]
     for source in sources {
         for path in files(&source.path)? {
             if is_database(&path) {
-                for (symbol, timed) in candles::read(&path)? {
-                    joined.add(&path, source.symbol.as_deref().unwrap_or(&symbol), &timed)?;
+                for (symbol, bars) in candles::read(&path)? {
+                    joined.add(&path, source.symbol.as_deref().unwrap_or(&symbol), bars)?;
                 }
             } else {
                 let symbol = source.symbol.clone().unwrap_or_else(|| symbol_of(&path));
-                csv(&path)?.iter().try_for_each(|timed| joined.add(&path, &symbol, timed))?;
+                joined.add(&path, &symbol, csv(&path)?)?;
             }
         }
     }
     let mut fundings: BTreeMap<String, Vec<Funding>> = fundings.iter().map(funding).collect::<Result<_, _>>()?;
-    let mut series = Vec::new();
-    for symbol in joined.order.iter().filter(|symbol| symbols.is_empty() || symbols.contains(symbol)) {
-        let bars = joined.bars.remove(symbol).unwrap_or_default();
-        let bars = bars.into_iter().map(|(open_ns, bar)| TimedBar { open_ns, bar }).collect();
-        series.push(Series { symbol: symbol.clone(), bars, funding: fundings.remove(symbol).unwrap_or_default() });
-    }
+    let found: Vec<&str> = joined.0.iter().map(|(symbol, _)| symbol.as_str()).collect();
+    let found = found.join(", ");
+    joined.0.retain(|(symbol, _)| symbols.is_empty() || symbols.contains(symbol));
+    let with_funding = |(symbol, bars): (String, Vec<TimedBar>)| {
+        let funding = fundings.remove(&symbol).unwrap_or_default();
+        Series { symbol, bars, funding }
+    };
+    let series: Vec<Series> = joined.0.into_iter().map(with_funding).collect();
     let unknown = |name: &&String| !series.iter().any(|series| series.symbol == **name);
     if let Some(name) = symbols.iter().find(unknown).or_else(|| fundings.keys().next()) {
         let first = sources.first().map_or_else(PathBuf::new, |source| source.path.clone());
-        let found = joined.order.join(", ");
         return Err(Fault::new(
             &first,
             format!("no bars of {name}, found {found}: name a file's symbol as SYMBOL=FILE"),

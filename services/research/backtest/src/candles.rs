@@ -9,10 +9,11 @@ use rusqlite::{Connection, OpenFlags, Row};
 use crate::bars::timed_bar;
 use crate::text::Fault;
 
-const QUERY: &str = "SELECT symbol, ts_ms, open, high, low, close, volume FROM candles ORDER BY symbol, ts_ms";
+const QUERY: &str =
+    "SELECT symbol, ts_ms, open, high, low, close, volume FROM candles ORDER BY symbol, CAST(ts_ms AS INTEGER)";
 
 /// All candles of a database, by symbol, in the order of time. It is opened for reading only.
-pub(crate) fn read(path: &Path) -> Result<Vec<(String, TimedBar)>, Fault> {
+pub(crate) fn read(path: &Path) -> Result<Vec<(String, Vec<TimedBar>)>, Fault> {
     let fault = |error: rusqlite::Error| {
         let asked = "expected a table candles (symbol, ts_ms, open, high, low, close, volume)";
         Fault::new(path, format!("{asked}: {error}"))
@@ -21,13 +22,23 @@ pub(crate) fn read(path: &Path) -> Result<Vec<(String, TimedBar)>, Fault> {
     let database = Connection::open_with_flags(path, flags).map_err(fault)?;
     let mut statement = database.prepare(QUERY).map_err(fault)?;
     let mut rows = statement.query([]).map_err(fault)?;
-    let mut candles = Vec::new();
+    let mut symbols: Vec<(String, Vec<TimedBar>)> = Vec::new();
+    let mut number = 0;
     while let Some(row) = rows.next().map_err(fault)? {
-        let number = candles.len() + 1;
-        candles
-            .push(candle(row).map_err(|what| Fault::new(path, format!("candle {number} by symbol and time: {what}")))?);
+        number += 1;
+        let wrong = |what| Fault::new(path, format!("candle {number} by symbol and time: {what}"));
+        let (symbol, timed) = candle(row).map_err(wrong)?;
+        match symbols.last_mut() {
+            Some((last, bars)) if *last == symbol => {
+                if bars.last().is_some_and(|before| before.open_ns == timed.open_ns) {
+                    return Err(wrong(format!("{symbol} has two at the same time: drop one of them")));
+                }
+                bars.push(timed);
+            }
+            _ => symbols.push((symbol, vec![timed])),
+        }
     }
-    Ok(candles)
+    Ok(symbols)
 }
 
 fn candle(row: &Row<'_>) -> Result<(String, TimedBar), String> {

@@ -137,8 +137,10 @@ fn faults_name_file_line_and_remedy() {
     fs::write(path("broken.toml"), "ema_fast = 5\nema_slow = = 7\n").unwrap();
     Connection::open(path("empty.db")).unwrap().execute_batch("CREATE TABLE other (x)").unwrap();
     database(&path("text.db"), "AAA", &wave(3, 3.0).replace("\n1704070800000,", "\n1704070800000,1,1,1,none,"));
+    database(&path("twice.db"), "AAA", &wave(3, 3.0));
+    database(&path("twice.db"), "AAA", &wave(3, 4.0));
     fs::write(path("range.toml"), "ema_fast = 50\nema_slow = 7\n").unwrap();
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["--bars", "bad.csv"], "bad.csv:2: expected a number in high, found `1oo.5`"),
         (&["--bars", "head.csv"], "head.csv:1: expected the header"),
         (&["--bars", "none.csv"], "none.csv: can't be read"),
@@ -146,6 +148,7 @@ fn faults_name_file_line_and_remedy() {
         (&["--bars", "AAA_1h.csv", "--symbols", "CCC"], "no bars of CCC, found AAA"),
         (&["--bars", "AAA_1h.csv", "--funding", "funding.csv"], "no bars of funding"),
         (&["--bars", "empty.db"], "expected a table candles"),
+        (&["--bars", "twice.db"], "candle 2 by symbol and time: AAA has two at the same time"),
         (&["--bars", "text.db"], "candle 2 by symbol and time: expected a number in close"),
         (&["--bars", "AAA_1h.csv", "--params", "typo.toml"], "did you mean `ema_fast`?"),
         (&["--bars", "AAA_1h.csv", "--params", "broken.toml"], "broken.toml:2:"),
