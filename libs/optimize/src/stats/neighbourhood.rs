@@ -42,6 +42,9 @@ pub fn of_values(value: f64, around: &[f64]) -> Result<Neighbourhood, Undefined>
     })
 }
 
+/// Most dimensions: a point has up to 3^d - 1 neighbours.
+const MAX_DIMENSIONS: usize = 12;
+
 /// Values at all points of a grid, the last dimension running fastest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surface {
@@ -53,6 +56,9 @@ impl Surface {
     /// The values of a grid of this shape.
     pub fn new(shape: Vec<usize>, values: Vec<f64>) -> Result<Self, Undefined> {
         check(&values, "values", 1)?;
+        if shape.len() > MAX_DIMENSIONS {
+            return Err(Undefined::argument("the dimensions", &format!("at most {MAX_DIMENSIONS}"), shape.len()));
+        }
         let points = shape.iter().try_fold(1usize, |points, length| points.checked_mul(*length));
         if points != Some(values.len()) {
             return Err(Undefined::argument(
