@@ -1,5 +1,7 @@
 //! Every process is killed with SIGKILL in turn: the rest go on, it comes back, and no order is lost or doubled.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
 use test_e2e::{Mesh, audit};
 
 #[test]

@@ -1,6 +1,8 @@
 //! A newcomer's mesh: market messages flow through separate processes to a paper fill, and the fill leads back to the
 //! packet that caused it; then the run is repeated from its journals, bit for bit.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
 use serde_json::Value;
 use test_e2e::{Mesh, audit};
 

@@ -1,6 +1,8 @@
 //! A real capture of Binance through the whole mesh: the simulated venue plays it, and everything from the adapter on is as
 //! with the venue itself.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
 use std::collections::BTreeMap;
 
 use mesh_types::Decimal64;

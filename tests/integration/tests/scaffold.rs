@@ -1,5 +1,7 @@
 //! `mesh new strategy NAME` makes a crate that compiles and whose replay test passes.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,5 +1,7 @@
 //! Garbage on every socket of a running mesh: it is counted, its sender is told and sent away, and the rest goes on.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;

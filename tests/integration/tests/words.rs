@@ -1,5 +1,7 @@
 //! Bad configuration and bad words on the command line: exit code 2, and an error that says where and what to do.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 

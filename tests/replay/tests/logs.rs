@@ -1,5 +1,7 @@
 //! Replays every recorded run.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
