@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod exact;
+pub mod importance;
 pub mod normal;
+pub mod prune;
 pub mod rng;
 pub mod sampler;
 pub mod space;

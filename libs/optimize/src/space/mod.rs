@@ -157,10 +157,13 @@ impl Space {
         let mut gates = Vec::with_capacity(parameters.len());
         for (index, parameter) in parameters.iter().enumerate() {
             let earlier = &parameters[..index];
-            if parameter.name.is_empty() || earlier.iter().any(|other| other.name == parameter.name) {
+            if earlier.iter().any(|other| other.name == parameter.name) {
                 return Err(SpaceError::Twice { name: parameter.name.clone() });
             }
             let domain = |what| SpaceError::Domain { name: parameter.name.clone(), what };
+            if parameter.name.is_empty() {
+                return Err(domain(format!("parameter {index} has no name")));
+            }
             parameter.domain.check().map_err(domain)?;
             gates.push(resolve(parameter, earlier)?);
         }

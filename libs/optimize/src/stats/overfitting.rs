@@ -79,7 +79,7 @@ fn summarise(logits: Vec<f64>, performances: &[(f64, f64)]) -> Result<Overfittin
 
 /// The moments of each trial's blocks. Block i holds the periods from floor(i T / S) on.
 fn validate(trials: &[&[f64]], blocks: usize) -> Result<Vec<Vec<Moments>>, Undefined> {
-    if blocks < 2 || blocks > MAX_BLOCKS || blocks % 2 == 1 {
+    if !(2..=MAX_BLOCKS).contains(&blocks) || blocks % 2 == 1 {
         return Err(Undefined::argument("blocks", &format!("even, 2..={MAX_BLOCKS}"), blocks));
     }
     if trials.len() < 2 {
