@@ -83,7 +83,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     match (sorted.get(middle.wrapping_sub(1)), sorted.get(middle)) {
-        (Some(below), Some(at)) if sorted.len() % 2 == 0 => f64::midpoint(*below, *at),
+        (Some(below), Some(at)) if sorted.len().is_multiple_of(2) => f64::midpoint(*below, *at),
         (_, Some(at)) => *at,
         _ => 0.0,
     }
