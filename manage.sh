@@ -29,6 +29,10 @@ Look
   capture ls|verify|cat|cut|export
   replay              a capture log into relays again
 
+Research
+  backtest            a strategy over history: figures, trades, equity, a report
+  indicators          indicators over bars, as CSV
+
 Develop
   build               build the binaries of the mesh
   new strategy NAME   a crate that compiles, with a replay test

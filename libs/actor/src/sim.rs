@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_the_run_bit_for_bit() {
-        let bytes = |seed: u64| -> Vec<u8> { stormy(seed).published.clone() };
+        let bytes = |seed: u64| -> Vec<u8> { stormy(seed).published };
         assert_eq!(bytes(3), bytes(3));
         assert_ne!(bytes(3), bytes(4));
     }

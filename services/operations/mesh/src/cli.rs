@@ -144,6 +144,20 @@ pub(crate) enum Word {
         #[command(flatten)]
         options: replay::Options,
     },
+    /// A strategy over history: figures, trades, equity, a report; `mesh backtest --help` says more
+    #[command(disable_help_flag = true)]
+    Backtest {
+        /// For the program `backtest run`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Indicators over bars, as CSV; `mesh indicators --help` says more
+    #[command(disable_help_flag = true)]
+    Indicators {
+        /// For the program `backtest indicators`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// What is missing on this machine or wrong in this home, and how to get it right
     Doctor {
         /// As JSON

@@ -23,7 +23,7 @@ use mesh_runtime::logging::{self, LogFormat};
 use mesh_topology::profiles;
 
 use cli::{Choice, Cli, Word};
-use commands::{capture, doctor, lifecycle, logs, replay, scaffold, status, tap, topology, trace};
+use commands::{capture, doctor, forward, lifecycle, logs, replay, scaffold, status, tap, topology, trace};
 use console::Console;
 use failure::{Failure, Outcome};
 use home::Chosen;
@@ -75,6 +75,8 @@ fn run(cli: Cli) -> Outcome {
         }
         Word::Trace { target, json } => trace::trace(&layout, target.unwrap_or(trace::Target::LastFill), json),
         Word::Replay { what, options } => replay::replay(&layout, &what, &options),
+        Word::Backtest { arguments } => forward::forward("backtest", "run", &arguments),
+        Word::Indicators { arguments } => forward::forward("backtest", "indicators", &arguments),
         Word::Doctor { json } => wait(doctor::doctor(&layout, json)),
         Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),
         Word::Profiles { name, json } => topology::profiles(name.as_deref(), json),

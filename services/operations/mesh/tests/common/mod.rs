@@ -75,6 +75,11 @@ impl Mesh {
         Self { home: dir.path().join(name), _dir: dir, binaries, topology }
     }
 
+    /// Where its binaries are.
+    pub fn binaries(&self) -> &Path {
+        &self.binaries
+    }
+
     /// `mesh` with these words.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));

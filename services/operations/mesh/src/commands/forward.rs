@@ -1,0 +1,23 @@
+//! Words that another program of this project answers: research has its own, so that the command line stays small.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::failure::{Failure, Outcome};
+use crate::home;
+
+/// Becomes `program` with `word` and the rest of the command line. Returns only when it can't.
+pub(crate) fn forward(program: &str, word: &str, arguments: &[OsString]) -> Outcome {
+    let path = find(program)?;
+    let error = Command::new(&path).arg(word).args(arguments).exec();
+    Err(Failure::usage(format!("{} can't be started: {error}; ./manage.sh build builds it", path.display())))
+}
+
+/// Among the mesh's binaries, else beside this program.
+fn find(program: &str) -> Outcome<PathBuf> {
+    let among = home::binaries()?.join(program);
+    let beside = std::env::current_exe()?.with_file_name(program);
+    Ok(if among.exists() { among } else { beside })
+}
