@@ -107,15 +107,25 @@ impl RelaySockets {
 pub struct RuntimeSection {
     /// What an actor's journal holds of messages that the relays carried.
     pub journal: JournalMode,
-    /// Runs whose journals are kept; older ones are deleted at start.
+    /// Journals that are kept; older ones are deleted when a new one begins.
     pub journal_keep_runs: usize,
+    /// Bytes of all journals that are kept.
+    pub journal_keep_bytes: u64,
+    /// A journal that has grown to this is ended, and another one goes on: that one serves traces, not replays.
+    pub journal_roll_bytes: u64,
     /// Trades power for latency; off by default.
     pub low_latency: LowLatency,
 }
 
 impl Default for RuntimeSection {
     fn default() -> Self {
-        Self { journal: JournalMode::References, journal_keep_runs: 16, low_latency: LowLatency::default() }
+        Self {
+            journal: JournalMode::References,
+            journal_keep_runs: 64,
+            journal_keep_bytes: 4 << 30,
+            journal_roll_bytes: 1 << 30,
+            low_latency: LowLatency::default(),
+        }
     }
 }
 

@@ -20,6 +20,13 @@ pub(super) fn run<S: Service>(
     settings: &S::Settings,
     order: &ReplayOrder,
 ) -> Result<bool, BoxError> {
+    if super::journal::continues(&order.journal) {
+        return Err(
+            "this journal goes on in the middle of a run, and an actor is repeated from the beginning of one: give \
+                    the run's first journal, or set journal_roll_bytes higher"
+                .into(),
+        );
+    }
     let mut reader = JournalReader::open(&order.journal)?;
     let mut lookup = captured(&order.captures)?;
     let source = reader.header().source;
