@@ -41,6 +41,9 @@ impl Default for Tpe {
 /// Most trials that count as the best.
 const MAX_BEST: usize = 25;
 
+/// Most trials that count as the rest, the newest: older ones weigh little, and a trial must not cost more and more.
+const MAX_REST: usize = 1500;
+
 /// Parts of the range: the narrowest kernels of the best are between one of (their number + 2) and one of this many.
 const FINEST: f64 = 200.0;
 
@@ -100,8 +103,11 @@ impl Tpe {
         let parts = widest * (FINEST / widest).powf(rng.uniform());
         let good = Parzen::fit(&axes, space, &best, 1.0 / parts);
         let bad = Parzen::fit(&axes, space, &rest, 1.0 / (rest.len() as f64 + 2.0).min(COARSEST));
-        // A point that was tried teaches nothing new; where there are levels it would come again and again.
-        let fresh = |point: &Point| !seen.iter().any(|(tried, _)| *tried == point) && !pending.contains(&point);
+        // A point that was tried teaches nothing new; where there are only levels it would come again and again.
+        let is_discrete = space.parameters().iter().all(|parameter| parameter.domain.levels().is_some());
+        let fresh = |point: &Point| {
+            !is_discrete || !(seen.iter().any(|(tried, _)| *tried == point) || pending.contains(&point))
+        };
         if rng.uniform() < SEPARATE {
             let point = self.by_parameter(space, &good, &bad, rng);
             if fresh(&point) {
@@ -136,7 +142,7 @@ fn largest<T: Clone>(candidates: &[T], gain: impl Fn(&T) -> f64) -> T {
     candidates[best.0].clone()
 }
 
-/// The best trials and the rest, both in the order of their numbers; failed ones are left out.
+/// The best trials and the newest of the rest, both in the order of their numbers; failed ones are left out.
 fn split<'a>(seen: &[(&'a Point, Standing)]) -> (Vec<&'a Point>, Vec<&'a Point>) {
     let mut order: Vec<usize> = (0..seen.len()).filter(|&at| seen[at].1 != Standing::Failed).collect();
     let count = Tpe::best_of(order.len());
@@ -144,12 +150,18 @@ fn split<'a>(seen: &[(&'a Point, Standing)]) -> (Vec<&'a Point>, Vec<&'a Point>)
         let (a_key, b_key) = (seen[a].1.key(), seen[b].1.key());
         (a_key.0, a_key.1).cmp(&(b_key.0, b_key.1)).then(a_key.2.total_cmp(&b_key.2)).then(a.cmp(&b))
     };
-    order.sort_unstable_by(by_standing);
-    let (best, rest) = order.split_at_mut(count);
-    best.sort_unstable();
-    rest.sort_unstable();
-    let points = |order: &[usize]| order.iter().map(|&at| seen[at].0).collect();
-    (points(best), points(rest))
+    let total = order.len();
+    if count < total {
+        order.select_nth_unstable_by(count, by_standing);
+    }
+    let mut is_best = vec![false; seen.len()];
+    order.iter().take(count).for_each(|&at| is_best[at] = true);
+    let oldest = total.saturating_sub(count).saturating_sub(MAX_REST);
+    let points = |best: bool| {
+        let learned = seen.iter().zip(&is_best).filter(|((_, standing), _)| *standing != Standing::Failed);
+        learned.filter(move |(_, is_best)| **is_best == best).map(|((point, _), _)| *point)
+    };
+    (points(true).collect(), points(false).skip(oldest).collect())
 }
 
 #[cfg(test)]
@@ -184,6 +196,15 @@ mod tests {
         assert_eq!(rest.len(), 25);
         let pruned: Vec<(&Point, Standing)> = seen[12..28].to_vec();
         assert_eq!(split(&pruned).0, [&points[18], &points[19]]);
+    }
+
+    #[test]
+    fn only_the_newest_of_the_rest_count() {
+        let points: Vec<Point> = (0..3000).map(|n| Point(vec![Some(f64::from(n))])).collect();
+        let seen: Vec<(&Point, Standing)> = points.iter().map(|p| (p, Standing::Complete(p.0[0].unwrap()))).collect();
+        let (best, rest) = split(&seen);
+        assert_eq!((best.len(), best[24]), (MAX_BEST, &points[24]));
+        assert_eq!((rest.len(), rest[0], rest[1499]), (MAX_REST, &points[1500], &points[2999]));
     }
 
     #[test]
