@@ -73,6 +73,15 @@ pub(crate) fn continued(head: u32, rest: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+/// The CRC-32 of what `head` covers, `first` and `second`.
+#[inline]
+pub(crate) fn continued_twice(head: u32, first: &[u8], second: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(head);
+    hasher.update(first);
+    hasher.update(second);
+    hasher.finalize()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +97,6 @@ mod tests {
         assert_eq!(of_header(words), crc32fast::hash(&bytes[..28]));
         assert_eq!(of_header_and_tlv(words, tlv), crc32fast::hash(&bytes[..32]));
         assert_eq!(continued(of_header(words), &bytes[28..]), crc32fast::hash(&bytes));
+        assert_eq!(continued_twice(of_header(words), &bytes[28..50], &bytes[50..]), crc32fast::hash(&bytes));
     }
 }

@@ -1,7 +1,7 @@
 //! Building messages into a caller's buffer, without allocation.
 //!
-//! [`encode_one`] is the fast path for a message of one body of fixed size; [`FrameBuilder`] writes any message at the
-//! end of a growing buffer whose capacity is kept between batches.
+//! [`encode_one`] and [`encode_tailed`] are the fast paths for a message of one body, whose size is known before it is
+//! written; [`FrameBuilder`] writes any message at the end of a growing buffer whose capacity is kept between batches.
 
 use mesh_types::wire::{Coded, Tailed, U16, U64, WireStruct};
 use mesh_types::{Domain, MessageId, SourceId};
@@ -99,6 +99,40 @@ pub fn encode_one<T: TlvBody>(buffer: &mut [u8], stamp: &Stamp, body: &T) -> Res
     tlv.copy_from_slice(&tlv_word.to_le_bytes());
     value.copy_from_slice(body.as_bytes());
     Ok(size)
+}
+
+/// Writes a message of one body with its items at the end of `buffer` and answers with its size. The count that `head`
+/// states is the caller's to keep equal to `items.len()`.
+///
+/// # Errors
+/// [`TooLarge`] when it would be larger than a TLV may be; the buffer is as it was.
+#[inline]
+pub fn encode_tailed<T: TailedTlv>(
+    buffer: &mut Vec<u8>,
+    stamp: &Stamp,
+    head: &T,
+    items: &[<T as Tailed>::Item],
+) -> Result<usize, TooLarge> {
+    debug_assert_eq!(head.item_count(), items.len(), "{} states its own items", T::STRUCT);
+    let (head, items) = (head.as_bytes(), items.as_bytes());
+    let length = head.len() + items.len();
+    if length > usize::from(u16::MAX) {
+        return Err(TooLarge { needed: length, available: usize::from(u16::MAX) });
+    }
+    let payload_bytes = TLV_HEADER_BYTES + length;
+    // As in `encode_one`: the checksum is taken from where the bytes come from, not from where they were just written.
+    let words = stamp.words(payload_bytes as u32);
+    let tlv = tlv_word(T::NUMBER, length);
+    let checksum = crc::continued_twice(crc::of_header_and_tlv(words, tlv), head, items);
+    let mut front = [0; HEADER_BYTES + TLV_HEADER_BYTES];
+    for (slot, word) in front.as_chunks_mut::<4>().0.iter_mut().zip(words.into_iter().chain([checksum, tlv])) {
+        *slot = word.to_le_bytes();
+    }
+    buffer.reserve(front.len() + length);
+    buffer.extend_from_slice(&front);
+    buffer.extend_from_slice(head);
+    buffer.extend_from_slice(items);
+    Ok(front.len() + length)
 }
 
 /// The four bytes before a value, as one number.
