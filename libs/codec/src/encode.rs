@@ -220,3 +220,23 @@ impl Drop for FrameBuilder<'_> {
 pub const fn wire_bytes<T: WireStruct>() -> usize {
     TLV_HEADER_BYTES + size_of::<T>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mesh_types::market::{BookLevel, BookSnapshot};
+
+    #[test]
+    fn the_fast_path_builds_the_same_bytes() {
+        let stamp = Stamp { domain: Domain::Market, source: SourceId::new(9), sequence: 7, timestamp_ns: 5 };
+        for count in [0u16, 1, 3, 50, 512] {
+            let items: Vec<BookLevel> =
+                (0..i64::from(count)).map(|n| BookLevel { price: n.into(), quantity: (n * 7).into() }).collect();
+            let head = BookSnapshot { bid_count: count.into(), venue_ns: 3.into(), ..BookSnapshot::default() };
+            let (mut fast, mut built) = (vec![1], vec![1]);
+            let size = encode_tailed(&mut fast, &stamp, &head, &items).expect("fits");
+            assert_eq!(FrameBuilder::new(&mut built, &stamp).tailed(&head, &items).finish(), Ok(size));
+            assert_eq!(fast, built);
+        }
+    }
+}
