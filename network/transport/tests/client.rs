@@ -296,3 +296,28 @@ fn attempts_grow_apart_are_told_once_and_a_silent_relay_is_left() {
     scene.poll();
     assert_eq!(scene.log.last().map(String::as_str), Some("logout mesh_id"));
 }
+
+#[test]
+fn what_is_no_relay_is_left_and_tried_again() {
+    // A message before the welcome: whatever listens there, it is no relay.
+    let mut scene = Scene::new(Domain::Execution);
+    let (near, mut far) = MemoryLink::pair(CAPACITY_BYTES);
+    scene.ends.0.borrow_mut().push_back(near);
+    scene.poll();
+    far.write_all(&frames(3, Domain::Execution, 1..=1)).expect("room");
+    scene.poll();
+    assert!(scene.log.last().is_some_and(|line| line.starts_with("down what listens at the so")), "{:?}", scene.log);
+    assert!(scene.received.is_empty() && !scene.client.is_up());
+    // A message of another domain, after what was good.
+    let mut far = scene.connect(0);
+    far.write_all(&frames(3, Domain::Execution, 1..=2)).expect("room");
+    far.write_all(&frames(3, Domain::Market, 1..=1)).expect("room");
+    scene.poll();
+    assert_eq!(scene.received, [1, 2]);
+    assert!(scene.log.last().is_some_and(|line| line.starts_with("down the relay sent a bad")), "{:?}", scene.log);
+    // The next relay is a relay, and what it repeats is not given out again.
+    let mut far = scene.connect(0);
+    far.write_all(&frames(3, Domain::Execution, 1..=3)).expect("room");
+    scene.poll();
+    assert_eq!(scene.received, [1, 2, 3]);
+}

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 
 use mesh_transport::faulty::{FaultyLink, LinkFaults};
 use mesh_transport::memory::MemoryLink;
@@ -52,6 +52,23 @@ fn conforms<A: Link, B: Link>(pair: impl Fn(u64) -> (A, B)) {
         let sent = bytes(1_000_000);
         assert!(pass(&mut a, &mut b, &sent) == sent);
         assert!(pass(&mut b, &mut a, &sent) == sent);
+        // Parts in one call arrive as one run.
+        let parts = [IoSlice::new(b"one"), IoSlice::new(b""), IoSlice::new(b"two")];
+        let count = loop {
+            match a.write_vectored(&parts) {
+                Ok(count) => break count,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        };
+        assert!((1..=6).contains(&count));
+        let mut received = Vec::new();
+        while received.len() < count {
+            let mut buffer = [0; 6];
+            if let Ok(read) = b.read(&mut buffer) {
+                received.extend_from_slice(&buffer[..read]);
+            }
+        }
+        assert_eq!(received, b"onetwo"[..count]);
         // Nothing to read is no end, and writing without a reader ends in 'not now'.
         assert_eq!(b.read(&mut [0]).expect_err("nothing is there").kind(), ErrorKind::WouldBlock);
         let mut refused = 0;
