@@ -1,7 +1,9 @@
 //! The configuration of one process.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mesh_types::limits::Limits;
 use mesh_types::{Domain, Mode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +24,9 @@ pub struct ProcessConfig {
     /// How its loop runs.
     #[serde(default)]
     pub runtime: RuntimeSection,
+    /// How much of the compiled capacities it uses: defaults, the file, then `ALPHAMESH_MAX_…`.
+    #[serde(default)]
+    pub limits: Limits,
     /// The service's own settings, not read yet.
     #[serde(default)]
     settings: Table,
@@ -165,6 +170,11 @@ impl ProcessConfig {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(Self, S), ConfigError> {
         let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::from_toml(origin, text, &error))?;
+        let environment: BTreeMap<String, String> = environment.into_iter().collect();
+        config.limits = config
+            .limits
+            .with_environment(|name| environment.get(name).cloned())
+            .map_err(|error| ConfigError::new("environment", error))?;
         let changed = override_from(&mut config.settings, &config.process.name, environment);
         let settings = if changed.is_empty() {
             // From the text itself, so that an error has its place.
@@ -191,6 +201,8 @@ impl ProcessConfig {
     pub fn effective(&self, origin: &str, text: &str) -> Result<String, ConfigError> {
         let mut whole: Table = toml::from_str(text).map_err(|error| ConfigError::from_toml(origin, text, &error))?;
         whole.insert("settings".to_owned(), Value::Table(self.settings.clone()));
+        let limits = Table::try_from(self.limits).map_err(|error| ConfigError::new(origin, error))?;
+        whole.insert("limits".to_owned(), Value::Table(limits));
         toml::to_string(&whole).map_err(|error| ConfigError::new(origin, error))
     }
 }
@@ -301,7 +313,26 @@ execution = "e"
         let effective = config.effective("f", &text).expect("the same text");
         let (again, same): (ProcessConfig, Settings) = ProcessConfig::parse("f", &effective, []).expect("good");
         assert_eq!((same.interval_ms, &same), (9, &settings));
+        assert_eq!(again.limits, config.limits);
         assert_eq!(again.process.name, "strategy-momentum");
+    }
+
+    #[test]
+    fn limits_come_from_the_file_and_the_environment_and_are_kept() {
+        let text = format!("{HEAD}[limits]\norder_levels = 20");
+        let parse = |levels: Option<&str>| {
+            let environment = levels.map(|levels| ("ALPHAMESH_MAX_ORDER_LEVELS".to_owned(), levels.to_owned()));
+            ProcessConfig::parse::<Settings>("f", &text, environment).map(|(config, _)| config)
+        };
+        assert_eq!(parse(None).map(|config| config.limits.order_levels), Ok(20));
+        let config = parse(Some("9")).expect("good");
+        let kept = config.effective("f", &text).expect("the same text");
+        let (again, _): (ProcessConfig, Settings) = ProcessConfig::parse("f", &kept, []).expect("good");
+        assert_eq!(again.limits.order_levels, 9);
+        assert!(parse(Some("9999")).is_err_and(|error| error.reason.contains("1 to 256")));
+        let beyond = text.replace("= 20", "= 300");
+        let error = ProcessConfig::parse::<Settings>("f", &beyond, []).expect_err("above the capacity");
+        assert!(error.reason.contains("1 to 256") && error.place.is_some(), "{error}");
     }
 
     #[test]

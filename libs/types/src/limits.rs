@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Book levels a side that one message can carry.
 pub const MAX_ORDER_LEVELS: usize = 256;
 /// Tokens of one pool.
@@ -12,12 +14,44 @@ pub const MAX_SUBSCRIBED_INSTRUMENTS: usize = 1024;
 pub const MAX_PACKET_PART_BYTES: usize = 60_000;
 
 /// Run-time limits: what this mesh uses of the capacities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Asked")]
 pub struct Limits {
     /// Book levels a side that adapters publish, 1 to [`MAX_ORDER_LEVELS`].
     pub order_levels: usize,
     /// Tokens of a pool that adapters publish, 2 to [`MAX_POOL_TOKENS`].
     pub pool_tokens: usize,
+}
+
+/// Limits as a file has them, not checked yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Asked {
+    order_levels: usize,
+    pool_tokens: usize,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        let Limits { order_levels, pool_tokens } = Limits::default();
+        Self { order_levels, pool_tokens }
+    }
+}
+
+impl TryFrom<Asked> for Limits {
+    type Error = LimitError;
+
+    fn try_from(asked: Asked) -> Result<Self, LimitError> {
+        let check = |name: &str, value: usize, least: usize, most: usize| {
+            let found = value.to_string();
+            let error = || LimitError { variable: name.to_owned(), found, least, most };
+            (least..=most).contains(&value).then_some(value).ok_or_else(error)
+        };
+        Ok(Self {
+            order_levels: check("order_levels", asked.order_levels, 1, MAX_ORDER_LEVELS)?,
+            pool_tokens: check("pool_tokens", asked.pool_tokens, 2, MAX_POOL_TOKENS)?,
+        })
+    }
 }
 
 impl Default for Limits {
@@ -29,7 +63,7 @@ impl Default for Limits {
 /// A limit that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitError {
-    /// The environment variable that set it.
+    /// The environment variable or key that set it.
     pub variable: String,
     /// What it said.
     pub found: String,
@@ -45,7 +79,7 @@ impl fmt::Display for LimitError {
         write!(
             f,
             "{variable}: expected a whole number from {least} to {most}, found {found:?}. The upper bound is compiled in; \
-             unset the variable for the default."
+             leave it out for the default."
         )
     }
 }
@@ -53,12 +87,12 @@ impl fmt::Display for LimitError {
 impl core::error::Error for LimitError {}
 
 impl Limits {
-    /// Reads `ALPHAMESH_MAX_ORDER_LEVELS` and `ALPHAMESH_MAX_POOL_TOKENS`, or the same names with `ALPHAPULSE_`, through
-    /// `variable`.
+    /// These limits, changed by `ALPHAMESH_MAX_ORDER_LEVELS` and `ALPHAMESH_MAX_POOL_TOKENS`, or the same names with
+    /// `ALPHAPULSE_`, which are read through `variable`.
     ///
     /// # Errors
     /// When a value is no number within its bounds.
-    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, LimitError> {
+    pub fn with_environment(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, LimitError> {
         let read = |suffix: &str, least: usize, most: usize, default: usize| {
             for prefix in ["ALPHAMESH_", "ALPHAPULSE_"] {
                 let name = format!("{prefix}{suffix}");
@@ -71,10 +105,9 @@ impl Limits {
             }
             Ok(default)
         };
-        let default = Self::default();
         Ok(Self {
-            order_levels: read("MAX_ORDER_LEVELS", 1, MAX_ORDER_LEVELS, default.order_levels)?,
-            pool_tokens: read("MAX_POOL_TOKENS", 2, MAX_POOL_TOKENS, default.pool_tokens)?,
+            order_levels: read("MAX_ORDER_LEVELS", 1, MAX_ORDER_LEVELS, self.order_levels)?,
+            pool_tokens: read("MAX_POOL_TOKENS", 2, MAX_POOL_TOKENS, self.pool_tokens)?,
         })
     }
 }
@@ -84,12 +117,12 @@ mod tests {
     use super::*;
 
     fn with(name: &'static str, value: &'static str) -> Result<Limits, LimitError> {
-        Limits::from_environment(|asked| (asked == name).then(|| value.to_owned()))
+        Limits::default().with_environment(|asked| (asked == name).then(|| value.to_owned()))
     }
 
     #[test]
     fn limits_come_from_the_environment_and_their_aliases() {
-        assert_eq!(Limits::from_environment(|_| None), Ok(Limits::default()));
+        assert_eq!(Limits::default().with_environment(|_| None), Ok(Limits::default()));
         assert_eq!(with("ALPHAMESH_MAX_ORDER_LEVELS", "25").map(|l| l.order_levels), Ok(25));
         assert_eq!(with("ALPHAPULSE_MAX_ORDER_LEVELS", "75").map(|l| l.order_levels), Ok(75));
         assert_eq!(with("ALPHAPULSE_MAX_POOL_TOKENS", "4").map(|l| l.pool_tokens), Ok(4));

@@ -206,8 +206,6 @@ fn load<S: Settings>(path: &Path) -> Result<(ProcessConfig, S, String), ConfigEr
     })?;
     let (config, settings) = ProcessConfig::parse::<S>(&origin, &text, std::env::vars())?;
     settings.validate().map_err(|reason| ConfigError::new(&origin, format!("[settings]: {reason}")))?;
-    mesh_types::limits::Limits::from_environment(|name| std::env::var(name).ok())
-        .map_err(|error| ConfigError::new("environment", error))?;
     let effective = config.effective(&origin, &text)?;
     Ok((config, settings, effective))
 }

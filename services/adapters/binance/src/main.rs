@@ -8,7 +8,6 @@ use mesh_config::ProcessConfig;
 use mesh_runtime::actor::{Bridge, Input, PacketSender, Service, run_actor};
 use mesh_runtime::{About, BoxError, Process};
 use mesh_types::Domain;
-use mesh_types::limits::Limits;
 
 struct Adapter;
 
@@ -31,8 +30,7 @@ impl Service for Adapter {
     }
 
     fn actor(settings: &Settings, config: &ProcessConfig) -> Result<Feed, BoxError> {
-        let limits = Limits::from_environment(|name| std::env::var(name).ok())?;
-        Ok(Feed::new(settings, limits, u64::from(config.process.source.get()))?)
+        Ok(Feed::new(settings, config.limits, u64::from(config.process.source.get()))?)
     }
 
     fn bridge(process: &Process<Settings>, packets: PacketSender) -> Result<Option<Box<dyn Bridge>>, BoxError> {
