@@ -2,7 +2,7 @@
 
 use mesh_codec::registry::{TailedTlv, TlvBody};
 use mesh_types::wire::Tailed;
-use mesh_types::{Domain, FixedVec, MessageId};
+use mesh_types::{FixedVec, MessageId};
 
 use crate::outbox::Outbox;
 use crate::timers::{TimerId, Timers};
@@ -63,11 +63,6 @@ impl Context<'_> {
         self.outbox.push_body(T::DOMAIN, self.now_ns, &join(earlier, self.cause), body)
     }
 
-    /// Says a system body in a message of another domain, so that its relay carries it.
-    pub fn emit_in<T: TlvBody>(&mut self, domain: Domain, body: &T) -> Option<MessageId> {
-        self.outbox.push_body(domain, self.now_ns, &[self.cause], body)
-    }
-
     /// Says a body with items, because of the message at hand.
     pub fn emit_tailed<T: TailedTlv>(&mut self, head: &T, items: &[<T as Tailed>::Item]) -> Option<MessageId> {
         self.outbox.push_tailed(T::DOMAIN, self.now_ns, &[self.cause], head, items)
@@ -76,11 +71,6 @@ impl Context<'_> {
     /// Sets a timer, or moves it; one that lies in the past fires in the next batch.
     pub fn set_timer(&mut self, timer: TimerId, at_ns: u64) {
         self.timers.set(timer, at_ns);
-    }
-
-    /// Takes a timer back.
-    pub fn cancel_timer(&mut self, timer: TimerId) {
-        self.timers.cancel(timer);
     }
 
     /// Counts something for metrics.

@@ -3,7 +3,7 @@
 //! [`encode_one`] and [`encode_tailed`] are the fast paths for a message of one body, whose size is known before it is
 //! written; [`FrameBuilder`] writes any message at the end of a growing buffer whose capacity is kept between batches.
 
-use mesh_types::wire::{Coded, Tailed, U16, U64, WireStruct};
+use mesh_types::wire::{Coded, Tailed, U16, U64};
 use mesh_types::{Domain, MessageId, SourceId};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -214,11 +214,6 @@ impl Drop for FrameBuilder<'_> {
             self.buffer.truncate(self.start);
         }
     }
-}
-
-/// Bytes of a body on the wire, for buffers.
-pub const fn wire_bytes<T: WireStruct>() -> usize {
-    TLV_HEADER_BYTES + size_of::<T>()
 }
 
 #[cfg(test)]
