@@ -34,7 +34,7 @@ use mesh_kernel::indicators::{
 };
 use serde::Deserialize;
 
-use crate::text::{Fault, read};
+use mesh_bars::text::{Fault, read};
 
 /// Longest window.
 const N: usize = 1_024;

@@ -7,7 +7,7 @@ use mesh_backtest::InitialPosition;
 use mesh_kernel::Side;
 use serde_json::Value;
 
-use crate::text::{Fault, read};
+use mesh_bars::text::{Fault, read};
 
 /// The positions of a file.
 pub(crate) fn positions(path: &Path) -> Result<Vec<InitialPosition>, Fault> {

@@ -1,13 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-mod bars;
-mod candles;
 mod indicators;
 mod initial;
 mod options;
 mod params;
 mod report;
-mod text;
 
 use std::error::Error;
 use std::fs;
@@ -59,7 +56,7 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn run(options: &RunOptions) -> Result<ExitCode, Box<dyn Error>> {
-    let series = bars::series(&options.sources(), &options.fundings(), &options.symbols)?;
+    let series = mesh_bars::series(&options.sources(), &options.fundings(), &options.symbols)?;
     let settings = options.settings(&series)?;
     let given = options.params.as_deref().map(params::given).transpose()?.unwrap_or_default();
     let job = Job { series: &series, settings: &settings, lookahead_cuts: options.check_lookahead };
@@ -97,7 +94,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
 
 fn write_indicators(options: &IndicatorOptions) -> Result<ExitCode, Box<dyn Error>> {
     let mut columns = indicators::columns(&options.spec)?;
-    let bars = bars::csv(&options.bars)?;
+    let bars = mesh_bars::csv(&options.bars)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let unusable = indicators::write(&mut columns, &bars, &mut out)?;
     out.flush()?;

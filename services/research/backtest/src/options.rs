@@ -8,9 +8,9 @@ use mesh_backtest::{Decimals, Fills, Series, Settings, Sizing};
 use mesh_kernel::fills::Costs;
 use mesh_kernel::sizing::{SizingMethod, SizingRules};
 
-use crate::bars::Source;
 use crate::initial;
 use crate::params::NAMES;
+use mesh_bars::Source;
 
 /// `backtest run`.
 #[derive(Args, Debug)]

@@ -10,7 +10,7 @@ use mesh_kernel::strategy::{Strategy, StrategyParams};
 use mesh_kernel::{ParamError, ParamKind, ParamSpec};
 use toml::{Table, Value};
 
-use crate::text::{Fault, read};
+use mesh_bars::text::{Fault, read};
 
 /// What a strategy is asked to do.
 pub(crate) struct Job<'a> {

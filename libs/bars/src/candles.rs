@@ -6,7 +6,7 @@ use mesh_backtest::TimedBar;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use crate::bars::timed_bar;
+use crate::series::timed_bar;
 use crate::text::Fault;
 
 const QUERY: &str =

@@ -11,7 +11,7 @@ use crate::candles;
 use crate::text::{Fault, read, rows};
 
 /// Header of bars: open time, prices, volume of the base.
-pub(crate) const BARS_HEADER: &str = "ts_ms,open,high,low,close,volume";
+const BARS_HEADER: &str = "ts_ms,open,high,low,close,volume";
 const FUNDING_HEADER: &str = "ts_ms,rate";
 const MS: u64 = 1_000_000;
 /// A folder whose name begins so holds one symbol.
@@ -19,13 +19,16 @@ const PARTITION: &str = "symbol=";
 
 /// A file or folder, and the symbol that it is given: `BTCUSDT=path`, or a path alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Source {
-    pub(crate) symbol: Option<String>,
-    pub(crate) path: PathBuf,
+pub struct Source {
+    /// The symbol that it is given; none where the file says it.
+    pub symbol: Option<String>,
+    /// Where it is.
+    pub path: PathBuf,
 }
 
 impl Source {
-    pub(crate) fn parse(text: &str) -> Self {
+    /// From `SYMBOL=PATH`, or a path alone.
+    pub fn parse(text: &str) -> Self {
         match text.split_once('=') {
             Some((symbol, path)) if !symbol.is_empty() && !symbol.contains(['/', '.']) && symbol != "symbol" => {
                 Self { symbol: Some(symbol.to_owned()), path: path.into() }
@@ -53,7 +56,10 @@ fn is_bars(path: &Path) -> bool {
 }
 
 /// The files of a path: itself, or all bars and databases in the folder, in the order of their names.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
+///
+/// # Errors
+/// Where a folder can't be listed.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -71,7 +77,10 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
 }
 
 /// Bars of a CSV file.
-pub(crate) fn csv(path: &Path) -> Result<Vec<TimedBar>, Fault> {
+///
+/// # Errors
+/// Where it can't be read, or is no such file.
+pub fn csv(path: &Path) -> Result<Vec<TimedBar>, Fault> {
     let rows = rows::<5>(path, &read(path)?, BARS_HEADER)?;
     Ok(rows.into_iter().map(timed_bar).collect())
 }
@@ -111,7 +120,11 @@ impl Joined {
 }
 
 /// All series, each with the funding of its symbol; only `symbols`, where there are any.
-pub(crate) fn series(sources: &[Source], fundings: &[Source], symbols: &[String]) -> Result<Vec<Series>, Fault> {
+///
+/// # Errors
+/// Where a file can't be read or is no such file, two files contradict each other, or a symbol that is asked for has no
+/// bars.
+pub fn series(sources: &[Source], fundings: &[Source], symbols: &[String]) -> Result<Vec<Series>, Fault> {
     let mut joined = Joined::default();
     for source in sources {
         for path in files(&source.path)? {
@@ -164,5 +177,23 @@ mod tests {
         assert_eq!(Source::parse("ETH=/data/x=1/a.csv").symbol.as_deref(), Some("ETH"));
         assert_eq!(Source::parse("/data/x=1/a.csv"), Source { symbol: None, path: "/data/x=1/a.csv".into() });
         assert_eq!(Source::parse("symbol=ETH/a.csv").symbol, None);
+    }
+
+    #[test]
+    fn files_of_one_symbol_are_joined() {
+        let dir = tempfile::tempdir().unwrap();
+        let row = |ms: u64, close: f64| format!("{ms},{close},{close},{close},{close},1\n");
+        let write = |name: &str, rows: &str| {
+            fs::write(dir.path().join(name), format!("{BARS_HEADER}\n{rows}")).unwrap();
+        };
+        write("A_2.csv", &(row(1, 9.0) + &row(3, 9.0)));
+        write("A_1.csv", &(row(2, 9.0) + &row(3, 9.0)));
+        let all = || series(&[Source { symbol: None, path: dir.path().to_owned() }], &[], &[]);
+        let joined = all().unwrap();
+        assert_eq!(joined.len(), 1);
+        let times: Vec<u64> = joined[0].bars.iter().map(|timed| timed.open_ns / MS).collect();
+        assert_eq!((joined[0].symbol.as_str(), times), ("A", vec![1, 2, 3]));
+        write("A_3.csv", &row(3, 8.0));
+        assert!(all().unwrap_err().to_string().contains("A has another bar at 3"));
     }
 }

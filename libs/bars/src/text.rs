@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 
 /// What is wrong, and where.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub struct Fault {
     file: PathBuf,
     /// Line, from 1; 0 for the file as a whole.
     line: usize,
@@ -17,11 +17,13 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn new(file: &Path, what: impl Into<String>) -> Self {
+    /// About the file as a whole.
+    pub fn new(file: &Path, what: impl Into<String>) -> Self {
         Self::at(file, 0, what)
     }
 
-    pub(crate) fn at(file: &Path, line: usize, what: impl Into<String>) -> Self {
+    /// About one line, from 1.
+    pub fn at(file: &Path, line: usize, what: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line, what: what.into() }
     }
 }
@@ -40,7 +42,10 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// The text of a file; unpacked where its name ends in `.gz`.
-pub(crate) fn read(path: &Path) -> Result<String, Fault> {
+///
+/// # Errors
+/// Where it can't be read, or is no UTF-8.
+pub fn read(path: &Path) -> Result<String, Fault> {
     let fault = |error: std::io::Error| Fault::new(path, format!("can't be read: {error}"));
     let file = File::open(path).map_err(fault)?;
     let mut text = String::new();
@@ -53,7 +58,10 @@ pub(crate) fn read(path: &Path) -> Result<String, Fault> {
 }
 
 /// The rows of a CSV file with this header, as times and numbers. Times (the first column, ms) must rise.
-pub(crate) fn rows<const N: usize>(path: &Path, text: &str, header: &str) -> Result<Vec<(u64, [f64; N])>, Fault> {
+///
+/// # Errors
+/// Where the header is another, a row has other cells, a time does not rise, or there is no row.
+pub fn rows<const N: usize>(path: &Path, text: &str, header: &str) -> Result<Vec<(u64, [f64; N])>, Fault> {
     let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line.trim()));
     match lines.next() {
         Some((_, found)) if found.trim_start_matches('\u{feff}') == header => {}
