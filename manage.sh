@@ -20,6 +20,8 @@ Run
   top                 the same and more, in a view that stays
   logs [NAME] [-f]    what the processes say, in one stream
   restart|stop|start NAME
+  kill [--close-only|--halt-all|--hard|--reset] [--reason TEXT]
+                      switch trading off, or on again
   doctor              what is missing on this machine, and how to get it
 
 Look

@@ -38,7 +38,7 @@ pub struct ProcessConfig {
 pub struct ProcessSection {
     /// Its name in the topology.
     pub name: String,
-    /// Its source id, 1 to 65535.
+    /// Its source id, 1 to 65534.
     pub source: std::num::NonZeroU16,
 }
 

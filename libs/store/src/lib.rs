@@ -2,9 +2,11 @@
 
 pub mod error;
 pub mod ledger;
+pub mod read;
 mod recover;
 mod rows;
 pub mod schema;
 
 pub use error::StoreError;
 pub use ledger::SqliteLedger;
+pub use read::kill_switches;

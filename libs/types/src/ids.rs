@@ -30,6 +30,9 @@ use crate::wire::{Coded, WireEnum};
 pub struct SourceId(U16);
 
 impl SourceId {
+    /// A person at the command line: what is said with it was said by no process of the topology.
+    pub const OPERATOR: Self = Self::new(u16::MAX);
+
     /// The source with this number.
     pub const fn new(number: u16) -> Self {
         Self(U16::new(number))

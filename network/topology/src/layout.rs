@@ -75,7 +75,12 @@ impl Layout {
         self.run.join(format!("{}.sock", domain.name()))
     }
 
-    /// Where a process tells its status.
+    /// The ledger of a process that has one.
+    pub fn ledger(&self, name: &str) -> PathBuf {
+        self.home.join("data").join(format!("{name}.db"))
+    }
+
+    /// Where a process tells how it is.
     pub fn status_socket(&self, name: &str) -> PathBuf {
         self.run.join(format!("{name}{LONGEST_SUFFIX}"))
     }

@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::num::NonZeroU16;
 
 use mesh_config::{ConfigError, RuntimeSection};
-use mesh_types::Mode;
+use mesh_types::{Mode, SourceId};
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
@@ -100,7 +100,8 @@ impl RawProcess {
 }
 
 fn source(number: i64) -> Option<NonZeroU16> {
-    u16::try_from(number).ok().and_then(NonZeroU16::new)
+    let number = u16::try_from(number).ok().and_then(NonZeroU16::new)?;
+    (number.get() < SourceId::OPERATOR.get()).then_some(number)
 }
 
 struct Check<'a> {
@@ -149,7 +150,7 @@ impl Check<'_> {
         }
         let number = *process.source.get_ref();
         if source(number).is_none() {
-            let reason = format!("expected a source id from 1 to 65535, found {number}");
+            let reason = format!("expected a source id from 1 to 65534, found {number}");
             self.fail(process.source.span(), reason);
         }
         if let Some(other) = before.iter().find(|other| *other.source.get_ref() == number) {

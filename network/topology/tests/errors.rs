@@ -42,6 +42,7 @@ fn each_error_has_its_place() {
         ("source = 2", "source = 1"),
         ("source = 2", "source = 0"),
         ("source = 2", "source = 70000"),
+        ("source = 2", "source = 65535"),
         ("source = 2", "source = \"two\""),
         ("source = 2", "surce = 2"),
         ("name = \"adapter\"", "name = \"relay-market\""),

@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 use crate::commands::capture::{CaptureWord, What};
 use crate::commands::scaffold::NewWord;
 use crate::commands::topology::Target;
-use crate::commands::{replay, trace};
+use crate::commands::{kill, replay, trace};
+use crate::switches::Reason;
 
 /// The command line and supervisor of an Alphamesh.
 #[derive(Debug, Parser)]
@@ -76,6 +77,20 @@ pub(crate) enum Word {
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         timeout: u64,
         /// Print the status as JSON at the end, and nothing before
+        #[arg(long)]
+        json: bool,
+    },
+    /// Switch trading off, or on again: done when the portfolio has written it down; exit code 1 when it has not
+    Kill {
+        #[command(flatten)]
+        level: kill::Level,
+        /// Why, for people who look later
+        #[arg(long, default_value = "", value_name = "TEXT", value_parser = kill::parse_reason)]
+        reason: Reason,
+        /// Seconds to wait until it is in force
+        #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+        timeout: u64,
+        /// Print what is in force as JSON, and nothing else
         #[arg(long)]
         json: bool,
     },

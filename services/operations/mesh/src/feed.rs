@@ -1,4 +1,5 @@
-//! Listens to relays, as `tap` and `top` do: it is in no topology, says nothing, and has no journal.
+//! Listens to relays, as `tap` and `top` do: it is in no topology, says nothing, and has no journal. And the connection of
+//! the one who may say something beside the processes: the operator.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::failure::{Failure, Outcome};
 use crate::home;
 
-/// A listener says nothing.
+/// A listener says nothing, the operator little.
 const SEND_QUEUE_BYTES: usize = 4096;
 
 /// Connections to some relays.
@@ -31,29 +32,10 @@ impl Feed {
         wanted: &Subscription,
         earlier: &[SourceId],
     ) -> Outcome<Self> {
-        let mesh = home::identity(layout)?.ok_or_else(|| {
-            Failure::bad(format!("no mesh was started in {}; `./manage.sh up` starts one", layout.home().display()))
-        })?;
         let started_ns = mesh_runtime::clock::now_ns();
-        let identity = Identity {
-            name: FixedStr::truncated(&format!("{name}-{}", std::process::id())),
-            source: SourceId::default(),
-            role: Role::Subscriber,
-            mode: mesh.mode,
-            mesh_id: mesh.id,
-            started_ns,
-            build: FixedStr::truncated(env!("CARGO_PKG_VERSION")),
-        };
+        let identity = identity(layout, name, SourceId::default(), Role::Subscriber, started_ns)?;
         let client = |domain: &Domain| {
-            let config = ClientConfig {
-                path: layout.relay_socket(*domain),
-                identity,
-                domain: *domain,
-                subscription: Some(wanted.clone()),
-                send_queue_bytes: SEND_QUEUE_BYTES,
-                resend_bytes: SEND_QUEUE_BYTES,
-                backoff: Backoff::default(),
-            };
+            let config = config(layout, identity, *domain, Some(wanted.clone()));
             let mut client = Client::new(config, started_ns);
             let from_the_start: Vec<MessageId> =
                 earlier.iter().map(|source| MessageId::new(*domain, *source, 0, 0)).collect();
@@ -90,5 +72,42 @@ impl Feed {
             client.poll(now, &mut |event| on_event(*domain, event));
         }
         Ok(())
+    }
+}
+
+/// A connection on which the operator publishes, with the time that its messages may have: it is this run's start.
+///
+/// # Errors
+/// When no mesh was started in this home.
+pub(crate) fn operator(layout: &Layout, name: &str, domain: Domain) -> Outcome<(Client, u64)> {
+    let started_ns = mesh_runtime::clock::now_ns();
+    let identity = identity(layout, name, SourceId::OPERATOR, Role::Publisher, started_ns)?;
+    Ok((Client::new(config(layout, identity, domain, None), started_ns), started_ns))
+}
+
+fn identity(layout: &Layout, name: &str, source: SourceId, role: Role, started_ns: u64) -> Outcome<Identity> {
+    let mesh = home::identity(layout)?.ok_or_else(|| {
+        Failure::bad(format!("no mesh was started in {}; `./manage.sh up` starts one", layout.home().display()))
+    })?;
+    Ok(Identity {
+        name: FixedStr::truncated(&format!("{name}-{}", std::process::id())),
+        source,
+        role,
+        mode: mesh.mode,
+        mesh_id: mesh.id,
+        started_ns,
+        build: FixedStr::truncated(env!("CARGO_PKG_VERSION")),
+    })
+}
+
+fn config(layout: &Layout, identity: Identity, domain: Domain, subscription: Option<Subscription>) -> ClientConfig {
+    ClientConfig {
+        path: layout.relay_socket(domain),
+        identity,
+        domain,
+        subscription,
+        send_queue_bytes: SEND_QUEUE_BYTES,
+        resend_bytes: SEND_QUEUE_BYTES,
+        backoff: Backoff::default(),
     }
 }

@@ -13,6 +13,7 @@ mod report;
 mod state;
 mod supervise;
 mod survey;
+mod switches;
 mod top;
 
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ use mesh_runtime::logging::{self, LogFormat};
 use mesh_topology::profiles;
 
 use cli::{Choice, Cli, Word};
-use commands::{capture, doctor, forward, lifecycle, logs, replay, scaffold, status, tap, topology, trace};
+use commands::{capture, doctor, forward, kill, lifecycle, logs, replay, scaffold, status, tap, topology, trace};
 use console::Console;
 use failure::{Failure, Outcome};
 use home::Chosen;
@@ -66,6 +67,9 @@ fn run(cli: Cli) -> Outcome {
             wait(lifecycle::start(&layout, &name, true, Duration::from_secs(timeout), json))
         }
         Word::Stop { name, json } => wait(lifecycle::stop(&layout, &name, json)),
+        Word::Kill { level, reason, timeout, json } => {
+            kill::kill(&layout, level.chosen(), &reason, Duration::from_secs(timeout), json)
+        }
         Word::Top { once } => top::top(&layout, once),
         Word::Logs { names, follow, count, json } => logs::logs(&layout, &names, follow, count, json),
         Word::Decode { input, json } => capture::decode(&input, json),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::console::{self, Tone};
 use crate::probe::Said;
+use crate::switches::Switched;
 
 /// Where a process is, in the words of commands.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,9 @@ pub(crate) struct MeshReport {
     pub(crate) supervisor: Option<u32>,
     /// Its processes, in the order of the topology.
     pub(crate) processes: Vec<ProcessReport>,
+    /// The kill switches that are on; read beside the supervisor.
+    #[serde(default)]
+    pub(crate) kill_switches: Vec<Switched>,
 }
 
 /// One process.
@@ -111,10 +115,16 @@ impl MeshReport {
     /// `status --json`: a contract, pinned by a snapshot.
     pub(crate) fn to_json(&self) -> Value {
         let processes: Vec<Value> = self.processes.iter().map(ProcessReport::to_json).collect();
-        json!({
+        let mut value = json!({
             "mesh": {"id": self.id, "mode": self.mode, "profile": self.profile, "ready": self.is_ready()},
             "processes": processes,
-        })
+        });
+        if !self.kill_switches.is_empty()
+            && let Some(object) = value.as_object_mut()
+        {
+            object.insert("kill_switches".to_owned(), json!(self.kill_switches));
+        }
+        value
     }
 
     /// The table for people.
@@ -197,7 +207,28 @@ mod tests {
 
     fn report(processes: Vec<ProcessReport>) -> MeshReport {
         let text = |text: &str| Some(text.to_owned());
-        MeshReport { id: Some(7), mode: text("paper"), profile: text("test"), supervisor: Some(1), processes }
+        MeshReport {
+            id: Some(7),
+            mode: text("paper"),
+            profile: text("test"),
+            supervisor: Some(1),
+            processes,
+            kill_switches: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn kill_switches_stand_there_only_while_they_are_on() {
+        let mut report = report(vec![process("a", State::Ready, true)]);
+        assert_eq!(report.to_json().get("kill_switches"), None);
+        report.kill_switches.push(Switched {
+            scope: String::new(),
+            level: "halt_all".to_owned(),
+            set_ns: 7,
+            reason: "drill".to_owned(),
+        });
+        let found = report.to_json()["kill_switches"].to_string();
+        assert_eq!(found, r#"[{"level":"halt_all","reason":"drill","scope":"","set_ns":7}]"#);
     }
 
     #[test]

@@ -11,16 +11,21 @@ use crate::probe::{self, Said};
 use crate::procfs;
 use crate::report::{MeshReport, ProcessReport, State};
 use crate::state::{self, Saved, SavedProcess};
+use crate::switches::{self, Switched};
 
 /// Between the two samples that rates come from.
 const BETWEEN_SAMPLES: Duration = Duration::from_millis(500);
 
 /// How everything is.
 pub(crate) async fn report(layout: &Layout) -> Outcome<MeshReport> {
-    match control::ask(&layout.control_socket(), &Request::Status).await? {
-        Some(report) => Ok(report),
-        None => without_supervisor(layout).await,
-    }
+    let mut report = match control::ask(&layout.control_socket(), &Request::Status).await? {
+        Some(report) => report,
+        None => without_supervisor(layout).await?,
+    };
+    // A ledger that can't be read keeps its portfolio from running, which the report shows.
+    report.kill_switches = switches::read(layout).unwrap_or_default();
+    report.kill_switches.retain(Switched::is_on);
+    Ok(report)
 }
 
 async fn without_supervisor(layout: &Layout) -> Outcome<MeshReport> {
@@ -43,6 +48,7 @@ async fn without_supervisor(layout: &Layout) -> Outcome<MeshReport> {
         profile: chosen.map(|chosen| chosen.topology.profile),
         supervisor: None,
         processes,
+        kill_switches: Vec::new(),
     })
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod capture;
 pub(crate) mod doctor;
 pub(crate) mod forward;
+pub(crate) mod kill;
 pub(crate) mod lifecycle;
 pub(crate) mod logs;
 pub(crate) mod replay;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mesh_topology::{Kind, Layout, Limits, ProcessSpec, Restart, render};
+use mesh_types::SourceId;
 use toml::{Table, Value};
 
 use crate::failure::{Failure, Outcome};
@@ -100,7 +101,7 @@ fn into_relays(layout: &Layout, chosen: &Chosen, identity: Identity, capture: &P
 
 fn free_source(chosen: &Chosen) -> Outcome<std::num::NonZeroU16> {
     let taken = |source: &u16| chosen.topology.processes.iter().any(|process| process.source.get() == *source);
-    let free = (1..=u16::MAX).rev().find(|source| !taken(source)).and_then(std::num::NonZeroU16::new);
+    let free = (1..SourceId::OPERATOR.get()).rev().find(|source| !taken(source)).and_then(std::num::NonZeroU16::new);
     free.ok_or_else(|| Failure::usage("the topology leaves no source id free"))
 }
 

@@ -39,6 +39,9 @@ pub(crate) async fn status(layout: &Layout, json: bool) -> Outcome {
         text(&report.mode),
         console.paint(tone, word)
     ))?;
+    for switch in &report.kill_switches {
+        console.line(console.paint(Tone::Bad, &switch.text()))?;
+    }
     if !layout.run().starts_with(layout.home()) {
         console.line(format!("sockets in {} (the home's path is too long for sockets)", layout.run().display()))?;
     }

@@ -362,6 +362,7 @@ impl Supervisor {
             profile: Some(self.topology.profile.clone()),
             supervisor: Some(std::process::id()),
             processes: processes.collect(),
+            kill_switches: Vec::new(),
         }
     }
 }

@@ -83,6 +83,9 @@ fn title(model: &Model) -> Line {
     if report.supervisor.is_none() && report.runs() {
         line.push((Tone::Bad, "  no supervisor".to_owned()));
     }
+    for switch in &report.kill_switches {
+        line.push((Tone::Bad, format!("  {}", switch.text())));
+    }
     line
 }
 

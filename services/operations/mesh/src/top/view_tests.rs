@@ -48,8 +48,14 @@ fn full() -> Model {
     let mut processes: Vec<_> = names.iter().map(|name| process(name, State::Ready)).collect();
     processes.push(process("strategy-with-a-long-name", State::Backoff));
     let text = |text: &str| Some(text.to_owned());
-    let report =
-        MeshReport { id: Some(7), mode: text("paper"), profile: text("paper"), supervisor: Some(1), processes };
+    let report = MeshReport {
+        id: Some(7),
+        mode: text("paper"),
+        profile: text("paper"),
+        supervisor: Some(1),
+        processes,
+        kill_switches: Vec::new(),
+    };
     let mut model = Model { report: Some(report), ..Model::default() };
     let decimal = |mantissa, exponent| Decimal64::new(mantissa, exponent).into();
     let head = BookSnapshot {
@@ -124,6 +130,19 @@ fn everything_on_80_by_24() {
 #[test]
 fn nothing_on_80_by_24() {
     insta::assert_snapshot!(screen(&Model { problem: Some("no mesh".to_owned()), ..Model::default() }, 80, 24));
+}
+
+#[test]
+fn a_kill_switch_stands_in_the_title() {
+    let mut model = full();
+    let switch = crate::switches::Switched {
+        scope: String::new(),
+        level: "hard".to_owned(),
+        set_ns: NOON,
+        reason: "drill".to_owned(),
+    };
+    model.report.as_mut().expect("a report").kill_switches.push(switch);
+    assert!(screen(&model, 100, 24).lines().next().is_some_and(|line| line.contains("kill switch hard since")));
 }
 
 #[test]

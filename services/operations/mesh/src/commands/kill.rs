@@ -1,0 +1,196 @@
+//! `mesh kill`: switches trading off, or on again.
+//!
+//! The switch is a message on the execution relay, which keeps the last one for portfolios that start later. It is in force
+//! for good once each portfolio's ledger has it; only then the command says that it is done.
+
+use std::time::{Duration, Instant};
+
+use mesh_codec::registry::TlvBody;
+use mesh_codec::{FrameBuilder, Frames, Stamp};
+use mesh_runtime::clock;
+use mesh_topology::Layout;
+use mesh_transport::{ClientEvent, DownReason, SendOutcome, Subscription};
+use mesh_types::system::KillSwitch;
+use mesh_types::{Domain, FixedStr, KillLevel, SourceId};
+use serde_json::json;
+
+use crate::console::{Console, Tone};
+use crate::failure::{Failure, Outcome};
+use crate::feed::{self, Feed};
+use crate::switches::{self, Reason, Switched};
+
+const POLL: Duration = Duration::from_millis(25);
+
+/// How much is stopped.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[group(multiple = false)]
+pub(crate) struct Level {
+    /// No entries; positions can be closed [default]
+    #[arg(long)]
+    close_only: bool,
+    /// No orders, but exits that a person asks for
+    #[arg(long)]
+    halt_all: bool,
+    /// Nothing at all, whoever asks
+    #[arg(long)]
+    hard: bool,
+    /// Trade again
+    #[arg(long)]
+    reset: bool,
+}
+
+impl Level {
+    /// The level that was named; without one, entries are what stops.
+    pub(crate) const fn chosen(self) -> KillLevel {
+        match self {
+            Self { hard: true, .. } => KillLevel::Hard,
+            Self { halt_all: true, .. } => KillLevel::HaltAll,
+            Self { reset: true, .. } => KillLevel::None,
+            Self { .. } => KillLevel::CloseOnly,
+        }
+    }
+}
+
+/// A reason that fits the message whole.
+pub(crate) fn parse_reason(text: &str) -> Result<Reason, String> {
+    Reason::new(text).map_err(|_| format!("expected at most 64 bytes, found {}", text.len()))
+}
+
+/// Sets the switch for everything.
+pub(crate) fn kill(layout: &Layout, level: KillLevel, reason: &Reason, timeout: Duration, json: bool) -> Outcome {
+    let deadline = Instant::now() + timeout;
+    let ledgers = switches::ledgers(layout)?;
+    if ledgers.is_empty() {
+        return Err(Failure::bad(format!(
+            "no portfolio in {}: nothing there places orders; `./manage.sh up` starts a mesh",
+            layout.home().display()
+        )));
+    }
+    // The newest holds: also where this clock is behind the one that set the last.
+    let last_ns = switches::read(layout)?.iter().map(|switch| switch.set_ns).max().unwrap_or_default();
+    let set_ns = clock::now_ns().max(last_ns.saturating_add(1));
+    let switch = KillSwitch { level: level.into(), set_ns: set_ns.into(), reason: *reason, ..KillSwitch::default() };
+    publish(layout, &switch, deadline)?;
+    let missing = loop {
+        let missing = without(&ledgers, set_ns)?;
+        if missing.is_empty() || Instant::now() > deadline {
+            break missing;
+        }
+        std::thread::sleep(POLL);
+    };
+    if !missing.is_empty() {
+        return Err(Failure::bad(format!(
+            "the execution relay keeps the switch, and {} has not written it down within {} s: it is not in force there, \
+             but the first thing that it gets when it runs; `./manage.sh status` shows the mesh",
+            missing.join(", "),
+            timeout.as_secs()
+        )));
+    }
+    let in_force = switches::read(layout)?;
+    let mut console = Console::new();
+    if json {
+        return Ok(console.json(&json!({ "kill_switches": in_force }))?);
+    }
+    for switch in &in_force {
+        let tone = if switch.is_on() { Tone::Bad } else { Tone::Good };
+        console.line(console.paint(tone, &said(switch)))?;
+    }
+    Ok(())
+}
+
+fn said(switch: &Switched) -> String {
+    let hint = if switch.is_on() { "; `./manage.sh kill --reset` ends it" } else { "; orders are placed again" };
+    format!("{}{hint}", switch.text())
+}
+
+/// The portfolios whose ledgers do not have it yet, or a later one.
+fn without(ledgers: &[(String, std::path::PathBuf)], set_ns: u64) -> Outcome<Vec<String>> {
+    let mut missing = Vec::new();
+    for (name, path) in ledgers {
+        let switches = mesh_store::kill_switches(path).map_err(Failure::bad)?;
+        if !switches.iter().any(|switch| switch.scope == FixedStr::default() && switch.set_ns.get() >= set_ns) {
+            missing.push(name.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// Gives it to the execution relay, and waits until that hands it out.
+fn publish(layout: &Layout, switch: &KillSwitch, deadline: Instant) -> Outcome {
+    let (mut client, started_ns) = feed::operator(layout, "kill", Domain::Execution)?;
+    let wanted = Subscription {
+        types: [KillSwitch::NUMBER].into_iter().collect(),
+        last_values: true,
+        ..Subscription::default()
+    };
+    let mut feed = Feed::new(layout, "kill-proof", &[Domain::Execution], &wanted, &[])?;
+    let stamp = Stamp { domain: Domain::Execution, source: SourceId::OPERATOR, sequence: 1, timestamp_ns: started_ns };
+    let mut frame = Vec::new();
+    FrameBuilder::new(&mut frame, &stamp).body(switch).finish().map_err(Failure::bad)?;
+    // What the client takes it keeps, and sends again to a relay that comes back.
+    if let SendOutcome::Full { .. } = client.send(&frame) {
+        return Err(Failure::bad("the switch finds no room to be sent"));
+    }
+    let mut kept = false;
+    let mut why = None;
+    while !kept {
+        if Instant::now() > deadline {
+            return Err(not_taken(why));
+        }
+        client.poll(Instant::now(), &mut |event| {
+            if let ClientEvent::Down { reason } = event {
+                why = Some(reason);
+            }
+        });
+        feed.wait(POLL, &mut |_, event| {
+            if let ClientEvent::Frames(frames) = event {
+                let messages = Frames::new(frames).filter_map(|(_, message)| message.ok());
+                kept |=
+                    messages.filter_map(|m| m.get::<KillSwitch>().copied()).any(|seen| seen.set_ns >= switch.set_ns);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn not_taken(why: Option<DownReason>) -> Failure {
+    let why = why.map_or_else(|| "it does not answer".to_owned(), |reason| reason.to_string());
+    Failure::bad(format!(
+        "the execution relay did not take the switch ({why}): it is not in force. Without that relay no order is placed; \
+         `./manage.sh down` stops everything"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hardest_that_is_named_counts_and_without_one_entries_stop() {
+        let level = |close_only, halt_all, hard, reset| Level { close_only, halt_all, hard, reset }.chosen();
+        assert_eq!(level(false, false, false, false), KillLevel::CloseOnly);
+        assert_eq!(level(true, false, false, false), KillLevel::CloseOnly);
+        assert_eq!(level(false, true, false, false), KillLevel::HaltAll);
+        assert_eq!(level(false, false, true, false), KillLevel::Hard);
+        assert_eq!(level(false, false, false, true), KillLevel::None);
+    }
+
+    #[test]
+    fn a_reason_is_kept_whole_or_refused() {
+        assert_eq!(parse_reason("the venue lies").map(|reason| reason.to_string()), Ok("the venue lies".to_owned()));
+        assert!(parse_reason(&"x".repeat(65)).is_err_and(|text| text.contains("64 bytes")));
+    }
+
+    #[test]
+    fn what_is_in_force_is_said_in_a_line() {
+        let switch = KillSwitch {
+            level: KillLevel::HaltAll.into(),
+            set_ns: 1_793_534_400_000_000_000.into(),
+            reason: Reason::truncated("drill"),
+            ..KillSwitch::default()
+        };
+        assert_eq!(Switched::from(&switch).text(), "kill switch halt_all since 2026-11-01 12:00:00: drill");
+        let unknown = KillSwitch { level: mesh_types::wire::Coded::from_raw(77), ..switch };
+        assert_eq!(Switched::from(&unknown).level, "hard");
+    }
+}

@@ -1,0 +1,71 @@
+//! The kill switch of a running mesh: after it no order, whatever is restarted, until it is reset.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
+
+use serde_json::Value;
+use test_e2e::{Mesh, audit};
+
+fn intents(mesh: &Mesh) -> usize {
+    mesh.query(audit::PORTFOLIO, "SELECT client_order_id FROM intents").len()
+}
+
+/// Signals that were refused because of a kill switch.
+fn stopped(mesh: &Mesh) -> usize {
+    mesh.query(audit::PORTFOLIO, "SELECT signal FROM risk_decisions WHERE reason = 'kill_switch'").len()
+}
+
+/// Runs `mesh kill` and answers with what is in force then.
+fn kill(mesh: &Mesh, words: &[&str]) -> Value {
+    let output = mesh.run(&[&["kill", "--json"], words].concat());
+    assert!(output.status.success(), "{output:?}");
+    let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let [switch] = value["kill_switches"].as_array().expect("a list").as_slice() else { panic!("one scope: {value}") };
+    switch.clone()
+}
+
+#[test]
+fn after_halt_all_there_is_no_order_until_the_reset_whatever_is_restarted() {
+    let mesh = Mesh::up(&[]);
+    mesh.wait("an intent", || intents(&mesh) > 0);
+    let switch = kill(&mesh, &["--halt-all", "--reason", "a drill"]);
+    assert_eq!((&switch["level"], &switch["reason"]), (&"halt_all".into(), &"a drill".into()));
+    let before = intents(&mesh);
+    assert_eq!(mesh.status()["kill_switches"], Value::from(vec![switch.clone()]));
+    let text = String::from_utf8_lossy(&mesh.run(&["status"]).stdout).into_owned();
+    assert!(text.contains("kill switch halt_all since") && text.contains(": a drill"), "{text}");
+    let text = String::from_utf8_lossy(&mesh.run(&["top", "--once"]).stdout).into_owned();
+    assert!(text.contains("kill switch halt_all since"), "{text}");
+    mesh.wait("a signal that is refused", || stopped(&mesh) > 0);
+    for process in ["relay-execution", "portfolio"] {
+        let old = mesh.kill(process);
+        mesh.await_return(process, old);
+        let refused = stopped(&mesh);
+        mesh.wait("a signal that is refused after the restart", || stopped(&mesh) > refused);
+    }
+    assert_eq!(intents(&mesh), before, "no intent after the switch");
+    let reset = kill(&mesh, &["--reset"]);
+    assert_eq!(reset["level"], "none");
+    assert!(reset["set_ns"].as_u64() > switch["set_ns"].as_u64());
+    assert_eq!(mesh.status().get("kill_switches"), None);
+    mesh.wait("an intent after the reset", || intents(&mesh) > before);
+    mesh.down();
+    audit::assert_sound(&mesh);
+    // Down, what is switched is still known, and nothing can be switched.
+    let output = mesh.run(&["kill", "--timeout", "0"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it is not in force"), "{output:?}");
+}
+
+#[test]
+fn a_portfolio_that_is_down_takes_the_switch_when_it_starts() {
+    let mesh = Mesh::up(&[]);
+    assert!(mesh.run(&["stop", "portfolio"]).status.success());
+    let output = mesh.run(&["kill", "--hard", "--timeout", "1"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the execution relay keeps the switch, and portfolio has not"), "{said}");
+    assert!(mesh.run(&["start", "portfolio"]).status.success());
+    mesh.wait("the switch", || mesh.status()["kill_switches"][0]["level"] == "hard");
+    let levels = mesh.query(audit::PORTFOLIO, "SELECT level FROM kill_switches");
+    assert_eq!(levels, [["hard"]]);
+}
