@@ -61,7 +61,7 @@ fn relative(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
-/// Folders that hold what is built or run, not what is written.
+/// What is built or run, not written; `.git` is a file in a work tree of its own.
 const NOT_WRITTEN: &[&str] = &["target", ".git", ".mesh", "corpus", "artifacts", "node_modules"];
 
 /// Every text file under `root`, by its path from there.
@@ -76,10 +76,11 @@ pub fn files(root: &Path) -> Result<BTreeMap<String, String>, String> {
         for entry in entries {
             let path = entry.map_err(|error| error.to_string())?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if NOT_WRITTEN.contains(&name.as_str()) {
+                continue;
+            }
             if path.is_dir() {
-                if !NOT_WRITTEN.contains(&name.as_str()) {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if let Ok(text) = std::fs::read_to_string(&path) {
                 found.insert(relative(root, &path), text);
             }
