@@ -100,6 +100,22 @@ impl Ladder {
         self.levels.len() + self.deep.len()
     }
 
+    /// Drops the worst levels, so that at most `depth` are left.
+    fn truncate(&mut self, depth: usize) {
+        while self.len() > depth && self.deep.pop_first().is_some() {}
+        let beyond = self.levels.len().saturating_sub(depth);
+        self.levels.drain(..beyond);
+    }
+
+    /// The same levels with prices and quantities multiplied.
+    fn scaled(&self, price: i64, quantity: i64) -> Option<Self> {
+        let scale =
+            |level: Level| Some(Level::new(level.price.checked_mul(price)?, level.quantity.checked_mul(quantity)?));
+        let levels = self.levels.iter().map(|level| scale(*level)).collect::<Option<_>>()?;
+        let deep = self.deep.iter().map(|(p, q)| scale(Level::new(*p, *q)).map(|l| (l.price, l.quantity)));
+        Some(Self { levels, deep: deep.collect::<Option<_>>()? })
+    }
+
     /// Index of the first level that ranks at least `rank`.
     #[inline]
     fn place(&self, rank: i64) -> usize {
@@ -113,6 +129,12 @@ impl Ladder {
 
 const fn ask_rank(level: Level) -> Level {
     Level::new(level.price.wrapping_neg(), level.quantity)
+}
+
+/// What mantissas at exponent `from` are multiplied by at the finer exponent `to`.
+fn power(from: i8, to: i8) -> Option<i64> {
+    let shift = i16::from(from) - i16::from(to);
+    10i64.checked_pow(u32::try_from(shift).ok()?)
 }
 
 /// The price levels of one instrument, both sides, at fixed exponents.
@@ -154,6 +176,21 @@ impl Book {
         self.clear();
         bids.iter().rev().for_each(|level| self.bids.set(*level));
         asks.iter().rev().for_each(|level| self.asks.set(ask_rank(*level)));
+    }
+
+    /// Keeps the best `depth` levels of each side.
+    pub fn truncate(&mut self, depth: usize) {
+        self.bids.truncate(depth);
+        self.asks.truncate(depth);
+    }
+
+    /// The same book at finer exponents. `None` where one of them is coarser than now, or a level does not fit them.
+    #[must_use]
+    pub fn refined(&self, exponents: Exponents) -> Option<Self> {
+        let price = power(self.exponents.price, exponents.price)?;
+        let quantity = power(self.exponents.quantity, exponents.quantity)?;
+        let (bids, asks) = (self.bids.scaled(price, quantity)?, self.asks.scaled(price, quantity)?);
+        Some(Self { exponents, bids, asks })
     }
 
     /// Removes all levels.
@@ -308,6 +345,27 @@ pub(crate) mod tests {
             }
             prop_assert_eq!(book.bids().collect::<Vec<_>>(), plain.bids());
             prop_assert_eq!((book.bid_count(), book.ask_count()), (plain.bids.len(), plain.asks.len()));
+        }
+
+        #[test]
+        fn truncated_and_refined_it_has_the_same_best_levels(
+            changes in proptest::collection::vec(any_change(), 0..700),
+            depth in 0usize..600,
+            finer in 0i8..4,
+        ) {
+            let mut book = Book::new(Exponents::new(-1, 0));
+            changes.iter().for_each(|(side, level)| book.set(*side, *level));
+            let refined = book.refined(Exponents::new(-1 - finer, -finer)).expect("small numbers");
+            prop_assert!(book.refined(Exponents::new(0, 0)).is_none(), "coarser would drop digits");
+            let decimals = |book: &Book, levels: &mut dyn Iterator<Item = Level>| {
+                let exponents = book.exponents();
+                levels.map(|l| (exponents.price(l), exponents.quantity(l))).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(decimals(&book, &mut book.bids()), decimals(&refined, &mut refined.bids()));
+            prop_assert_eq!(decimals(&book, &mut book.asks()), decimals(&refined, &mut refined.asks()));
+            let mut short = book.clone();
+            short.truncate(depth);
+            prop_assert!(short.bids().eq(book.bids().take(depth)) && short.asks().eq(book.asks().take(depth)));
         }
 
         #[test]

@@ -23,6 +23,18 @@ pub enum Reason {
         /// The first sequence that was kept.
         first: u64,
     },
+    /// The venue's checksum is not that of the book.
+    Checksum {
+        /// What the venue sent; a signed one as its 32 bits.
+        expected: u32,
+        /// What the book has.
+        found: u32,
+    },
+    /// Nothing was heard for too long.
+    Stale {
+        /// Time since the last message, ns.
+        age_ns: u64,
+    },
     /// The best bid is not below the best ask.
     Crossed,
     /// The connection ended.
@@ -44,6 +56,10 @@ impl fmt::Display for Reason {
             Self::StaleSnapshot { snapshot, first } => {
                 write!(f, "the snapshot ({snapshot}) is older than the changes that were kept (from {first})")
             }
+            Self::Checksum { expected, found } => {
+                write!(f, "checksum: the venue's is {expected}, the book's is {found}")
+            }
+            Self::Stale { age_ns } => write!(f, "stale: nothing was heard for {} ms", age_ns / 1_000_000),
             Self::Crossed => f.write_str("crossed: the best bid is not below the best ask"),
             Self::Disconnected => f.write_str("the connection ended"),
             Self::Precision => f.write_str("the venue prints finer digits than the book holds"),

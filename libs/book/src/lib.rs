@@ -2,9 +2,11 @@
 
 pub mod binance;
 pub mod book;
+pub mod checksum;
 pub mod health;
 pub mod level;
 pub mod mirror;
+pub mod stream;
 pub mod view;
 
 pub use binance::{BinanceBook, BinanceRule, Diff, Snapshot, Step};
@@ -12,4 +14,5 @@ pub use book::Book;
 pub use health::Reason;
 pub use level::{Exponents, Level, LevelError};
 pub use mirror::{MirrorBook, MirrorError};
+pub use stream::{Change, StreamBook};
 pub use view::{Publication, PublicationHead, TopView};
