@@ -1,4 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+pub mod action;
 pub mod binance;
+pub mod books;
+pub mod counts;
 pub mod json;
+pub mod kraken;
+pub mod limits;
+pub mod message;
+pub mod tape;
+pub mod time;

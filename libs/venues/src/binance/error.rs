@@ -9,33 +9,8 @@ use core::fmt;
 
 use mesh_types::RejectReason;
 
+pub use crate::action::Action;
 use crate::json::Scanner;
-
-/// What to do after a request failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Not executed: send it again after a pause.
-    Retry,
-    /// A limit was hit: not executed; send nothing before this time has passed.
-    BackOff {
-        /// Seconds that the venue asks for; 0 where it does not say.
-        retry_after_s: u64,
-        /// The address is banned, not only slowed.
-        banned: bool,
-    },
-    /// Our clock is off: measure the offset, sign again, send again.
-    ResyncClock,
-    /// It may have been executed: ask by the client order id, never send it again.
-    UnknownOutcome,
-    /// Refused for certain.
-    Rejected(RejectReason),
-    /// The venue has an order of this client id already: ask for it.
-    AlreadyPlaced,
-    /// The venue does not know the order. Right after placing it may lag: ask a few times before believing it.
-    NotFound,
-    /// Keys, permissions or configuration are wrong: stop and tell a person.
-    Fatal,
-}
 
 /// A failed request: status, code and text.
 #[derive(Clone, Debug, PartialEq, Eq)]

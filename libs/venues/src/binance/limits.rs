@@ -6,27 +6,7 @@
 //! than ours: other processes use the same address and account. Time is an argument; nothing waits here.
 
 use super::rest::{RateLimit, RateLimitKind};
-
-/// How important a request is: less important ones leave a share of each window to the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// Data: leaves 30 % of each window.
-    Data,
-    /// Orders that take risk, questions about orders: leave 10 %.
-    Order,
-    /// Cancels and exits: take all there is.
-    Exit,
-}
-
-impl Priority {
-    const fn usable(self, limit: u64) -> u64 {
-        match self {
-            Self::Data => limit - limit * 3 / 10,
-            Self::Order => limit - limit / 10,
-            Self::Exit => limit,
-        }
-    }
-}
+pub use crate::limits::Priority;
 
 #[derive(Clone, Debug)]
 struct Window {
