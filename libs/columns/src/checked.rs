@@ -38,39 +38,49 @@ impl CheckedPages {
                 let is_first = !std::mem::replace(&mut self.has_dictionary, true);
                 let is_plain = matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY);
                 (is_first && is_plain && self.physical != Physical::BOOLEAN).then_some(())?;
-                self.check_values(buf, Encoding::PLAIN, *num_values)?;
+                self.check_values(buf, Encoding::PLAIN, *num_values, *num_values)?;
             }
             Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } if self.optional => {
                 (*def_level_encoding == Encoding::RLE).then_some(())?;
-                let values = buf.slice(counted(buf)?..);
+                let levels = counted(buf)?;
+                check_runs(buf.get(LENGTH_BYTES..levels)?, 1, *num_values)?;
+                let values = buf.slice(levels..);
                 if self.physical == Physical::BYTE_ARRAY && *encoding == Encoding::PLAIN {
                     return in_second_form(page);
                 }
                 // How many of them there are, only the levels say; the library counts those.
-                self.check_values(&values, *encoding, 0)?;
+                self.check_values(&values, *encoding, 0, *num_values)?;
             }
-            Page::DataPage { buf, num_values, encoding, .. } => self.check_values(buf, *encoding, *num_values)?,
+            Page::DataPage { buf, num_values, encoding, .. } => {
+                self.check_values(buf, *encoding, *num_values, *num_values)?;
+            }
             Page::DataPageV2 {
                 buf, num_values, encoding, num_nulls, def_levels_byte_len, rep_levels_byte_len, ..
             } => {
-                let levels = usize::try_from(rep_levels_byte_len.checked_add(*def_levels_byte_len)?).ok()?;
-                (levels <= buf.len()).then_some(())?;
-                self.check_values(&buf.slice(levels..), *encoding, num_values.checked_sub(*num_nulls)?)?;
+                (*rep_levels_byte_len == 0).then_some(())?;
+                let levels = usize::try_from(*def_levels_byte_len).ok()?;
+                check_runs(buf.get(..levels)?, 1, *num_values)?;
+                let count = num_values.checked_sub(*num_nulls)?;
+                self.check_values(&buf.slice(levels..), *encoding, count, count)?;
             }
         }
         Some(page)
     }
 
-    /// Whether at least so many values can be decoded.
-    fn check_values(&self, values: &Bytes, encoding: Encoding, count: u32) -> Option<()> {
-        let count = usize::try_from(count).ok()?;
+    /// Whether at least so many values can be decoded, and nothing goes wrong until so many are.
+    fn check_values(&self, values: &Bytes, encoding: Encoding, least: u32, most: u32) -> Option<()> {
+        let count = usize::try_from(least).ok()?;
         match encoding {
             Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => {
-                // The first byte is the width of an index.
-                let has_width = values.first().map_or(count == 0, |width| *width <= 32);
-                (self.has_dictionary && has_width).then_some(())
+                self.has_dictionary.then_some(())?;
+                match values.split_first() {
+                    Some((width, runs)) => check_runs(runs, (*width).into(), most),
+                    None => (count == 0).then_some(()),
+                }
             }
-            Encoding::RLE if self.physical == Physical::BOOLEAN => counted(values).map(drop),
+            Encoding::RLE if self.physical == Physical::BOOLEAN => {
+                check_runs(values.get(LENGTH_BYTES..counted(values)?)?, 1, most)
+            }
             Encoding::PLAIN => match self.physical {
                 Physical::BOOLEAN => Some(()),
                 Physical::INT32 | Physical::FLOAT => (count <= values.len() / 4).then_some(()),
@@ -101,6 +111,35 @@ fn in_second_form(page: Page) -> Option<Page> {
         is_compressed: false,
         statistics,
     })
+}
+
+/// Whether runs of numbers of so many bits can be decoded until there are `most` of them, or the bytes end: a run is a count in 7
+/// bits a byte, and one number or, where the count's lowest bit is set, that many times eight of them.
+fn check_runs(mut bytes: &[u8], bits: u32, most: u32) -> Option<()> {
+    const MOST_BITS: u32 = 32;
+    const COUNT_BYTES: usize = 5;
+    (bits <= MOST_BITS).then_some(())?;
+    let mut decoded = 0u64;
+    while decoded < u64::from(most) && !bytes.is_empty() {
+        let length = 1 + bytes.iter().take(COUNT_BYTES).position(|byte| byte & 0x80 == 0)?;
+        let (count, rest) = bytes.split_at(length);
+        let count = count.iter().rev().fold(0, |count, byte| count << 7 | u64::from(byte & 0x7f));
+        // Padding, as some writers leave it.
+        if count == 0 {
+            return Some(());
+        }
+        let is_packed = count & 1 == 1;
+        decoded += if is_packed { (count >> 1) * 8 } else { count >> 1 };
+        let of_run = if is_packed { (count >> 1) * u64::from(bits) } else { bits.div_ceil(8).into() };
+        // What is packed may end with the bytes.
+        let taken = usize::try_from(of_run).ok().filter(|taken| *taken <= rest.len());
+        bytes = match taken {
+            Some(taken) => &rest[taken..],
+            None if is_packed => &[],
+            None => return None,
+        };
+    }
+    Some(())
 }
 
 /// The ends of texts that stand one after another, each with its length in front.
