@@ -63,14 +63,12 @@ fn digits_are_those_that_were_printed() {
 
 #[test]
 fn the_other_channels_say_what_they_say() {
-    only(TRADES, |message| {
+    let trade = only(TRADES, |message| {
         let Message::Trade { trade, past: false } = message else { panic!("{message:?}") };
-        assert_eq!(
-            (trade.side.get(), trade.trade_id.get(), trade.received_ns.get()),
-            (Some(Side::Sell), 10_218_209, 5)
-        );
-        assert_eq!(trade.quantity.get().to_string(), "0.0001246");
+        *trade
     });
+    assert_eq!((trade.side.get(), trade.trade_id.get(), trade.received_ns.get()), (Some(Side::Sell), 10_218_209, 5));
+    assert_eq!(trade.quantity.get().to_string(), "0.0001246");
     assert!(only(&TRADES.replace("update", "snapshot"), |m| matches!(m, Message::Trade { past: true, .. })));
     only(TICKER, |message| {
         let Message::Quote(quote) = message else { panic!("{message:?}") };
