@@ -10,3 +10,6 @@ pub mod limits;
 pub mod message;
 pub mod tape;
 pub mod time;
+
+#[cfg(test)]
+mod recordings;

@@ -1,11 +1,7 @@
 //! Real captures, where they are there: every line parses, books stay live once they have their snapshot, and agree with
 //! the venue's own best bid and ask wherever the update ids match.
-//!
-//! The folder is `ALPHAMESH_DATA`, or `shared/data` beside the workspace. Without it the tests say that they skip.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::PathBuf;
 
 use super::Market;
 use super::decode::Decoder;
@@ -16,20 +12,7 @@ use mesh_book::{BinanceBook, MirrorBook, PublicationHead, Step, TopView};
 use mesh_types::{BookHealth, InstrumentId, InstrumentKind};
 
 fn file(name: &str) -> Option<String> {
-    let folder = std::env::var("ALPHAMESH_DATA")
-        .map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let path = folder.join(name);
-    let Ok(bytes) = std::fs::read(&path) else {
-        eprintln!("SKIPPED: {} is not there; set ALPHAMESH_DATA", path.display());
-        return None;
-    };
-    let mut text = String::new();
-    if name.ends_with(".gz") {
-        flate2::read::GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).expect("a gzip file");
-    } else {
-        text = String::from_utf8(bytes).expect("text");
-    }
-    Some(text)
+    crate::recordings::file(name).map(|bytes| String::from_utf8(bytes).expect("text"))
 }
 
 /// A book, what the venue said of its top, and how often both were compared.

@@ -4,7 +4,7 @@ use super::parse::Parser;
 use crate::books::Books;
 use crate::counts::Counts;
 use crate::message::Message;
-use crate::tape::tests::{file, lines};
+use crate::recordings::{file, lines};
 use mesh_book::Step;
 use mesh_types::BookHealth;
 
