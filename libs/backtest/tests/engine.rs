@@ -133,7 +133,7 @@ proptest! {
         for timed in &series.bars {
             let features = indicators.update(&timed.bar);
             let input = Input { bar: &timed.bar, features: &features, context: &Context::default() };
-            alone.step(&params, &rules, &input, None, &mut |fill: &Fill| {
+            alone.step(&params, &rules, &input, None, false, &mut |fill: &Fill| {
                 if fill.exit != ExitReason::None {
                     exits.push(*fill);
                 }

@@ -19,6 +19,7 @@ pub mod math;
 pub mod params;
 pub mod rank;
 pub mod regime;
+pub mod returns;
 pub mod run;
 pub mod sizing;
 pub mod strategy;

@@ -16,9 +16,11 @@ use crate::decision::{Action, Decision, Gate, Side};
 use crate::digest::Digest;
 use crate::exits::ExitReason;
 use crate::fills::{Anchor, Costs, FillRules, Levels, Liquidity, Market};
-use crate::math::abs;
+use crate::math::{abs, max, ratio};
+use crate::returns::Returns;
 use crate::sizing::{SizingInput, SizingRules};
 use crate::strategy::{Core, Input, Strategy, StrategyParams};
+use crate::wide::to_f64;
 
 /// What surrounds a strategy in a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,8 +63,8 @@ pub struct Fill {
     pub position: i64,
 }
 
-/// What came of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What came of a run. Two paths that make the same run have the same summary, to the last bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Summary {
     /// Bars, bad ones left out.
     pub bars: u32,
@@ -76,10 +78,20 @@ pub struct Summary {
     pub gained: Money,
     /// Sum of the losses of the others, positive.
     pub lost: Money,
+    /// Notional of all fills.
+    pub turnover: Money,
+    /// Fees paid.
+    pub fees: Money,
+    /// Funding paid; negative where received.
+    pub funding: Money,
+    /// Equity at the last close.
+    pub equity: Money,
     /// Highest equity at a close.
     pub peak: Money,
-    /// Largest fall from a peak, at closes.
-    pub drawdown: Money,
+    /// Largest fall of equity from a peak, at closes, of that peak.
+    pub drawdown: f64,
+    /// Returns of whole periods.
+    pub returns: Returns,
     /// Entries that the sizing refused.
     pub refused: u32,
     /// Bars that could not be booked: a number left its range. Anything but 0 makes the rest worthless.
@@ -105,11 +117,13 @@ pub struct Run<S> {
     pub core: Core<S>,
     /// The books.
     pub account: Account,
-    /// What came of it so far.
-    pub summary: Summary,
+    /// What came of it so far, less what `summary` adds.
+    tally: Summary,
     waiting: Waiting,
     /// Cash before the open trade.
     cash_before: Money,
+    /// Lowest equity at a close since the peak.
+    trough: Money,
 }
 
 impl<S: Strategy> Run<S> {
@@ -117,27 +131,38 @@ impl<S: Strategy> Run<S> {
     #[must_use]
     pub fn new(rules: &RunRules) -> Self {
         let cash = rules.scale.money_of(rules.initial_cash);
-        let summary = Summary { peak: cash, digest: Digest::new().finish(), ..Summary::default() };
+        let returns = Returns::new(rules.scale.money(cash));
+        let digest = Digest::new().finish();
+        let tally = Summary { equity: cash, peak: cash, returns, digest, ..Summary::default() };
         let (core, account, waiting) = (Core::default(), Account::new(cash), Waiting::default());
-        Self { core, account, summary, waiting, cash_before: cash }
+        Self { core, account, tally, waiting, cash_before: cash, trough: cash }
     }
 
-    /// Takes a closed bar with its features; each fill goes to `on_fill`. A bar that is not valid is left out.
+    /// What came of it so far.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let (fees, funding, drawdown) = (self.account.fees, self.account.funding, self.drawdown());
+        Summary { fees, funding, drawdown, ..self.tally }
+    }
+
+    /// Takes a closed bar with its features; each fill goes to `on_fill`. A bar that is not valid is left out, so a
+    /// period must end (`ends_period`) with its last valid one.
     pub fn step(
         &mut self,
         params: &S::Params,
         rules: &RunRules,
         input: &Input<'_, S::Features>,
         settlement: Option<&Settlement>,
+        ends_period: bool,
         on_fill: &mut impl FnMut(&Fill),
     ) -> Decision {
         if !input.bar.is_valid() {
             return Decision::blocked(Gate::BadBar, 0.0, 1.0);
         }
-        match self.try_step(params, rules, input, settlement, on_fill) {
+        match self.try_step(params, rules, input, settlement, ends_period, on_fill) {
             Ok(decision) => decision,
             Err(Overflow) => {
-                self.summary.overflows = self.summary.overflows.saturating_add(1);
+                self.tally.overflows = self.tally.overflows.saturating_add(1);
                 Decision::default()
             }
         }
@@ -149,6 +174,7 @@ impl<S: Strategy> Run<S> {
         rules: &RunRules,
         input: &Input<'_, S::Features>,
         settlement: Option<&Settlement>,
+        ends_period: bool,
         on_fill: &mut impl FnMut(&Fill),
     ) -> Result<Decision, Overflow> {
         let bar = input.bar;
@@ -167,6 +193,9 @@ impl<S: Strategy> Run<S> {
             }
         }
         self.mark(rules.scale.ticks(bar.close))?;
+        if ends_period {
+            self.tally.returns.close(rules.scale.money(self.tally.equity));
+        }
         Ok(decision)
     }
 
@@ -195,7 +224,7 @@ impl<S: Strategy> Run<S> {
         }
         let lots = self.entry_lots(rules, input.bar.close, decision)?;
         if lots == 0 {
-            self.summary.refused = self.summary.refused.saturating_add(1);
+            self.tally.refused = self.tally.refused.saturating_add(1);
             // An addition that is refused leaves the position; an entry leaves none.
             if held == Side::Flat || decision.then.is_entry() {
                 self.core.trader.set_position(Side::Flat, 0.0, 0.0);
@@ -276,13 +305,15 @@ impl<S: Strategy> Run<S> {
         let slipped = rules.costs.slipped(price, is_buy, amount, liquidity);
         let ticks = rules.scale.ticks_against(slipped, is_buy);
         let was = self.account.position;
+        let traded = notional(ticks, quantity)?;
         let booked = self.account.fill(quantity, ticks, rules.costs.fee_rate(liquidity))?;
+        self.tally.turnover = self.tally.turnover.saturating_add(traded.saturating_abs());
         let position = self.account.position;
         if was != 0 && position == 0 {
             self.end_trade();
         }
-        let fill = Fill { bar: self.summary.bars, quantity, price: ticks, booked, exit, position };
-        self.summary.digest = fill.digest_into(Digest::new().u64(self.summary.digest)).finish();
+        let fill = Fill { bar: self.tally.bars, quantity, price: ticks, booked, exit, position };
+        self.tally.digest = fill.digest_into(Digest::new().u64(self.tally.digest)).finish();
         on_fill(&fill);
         Ok(rules.scale.price(ticks))
     }
@@ -290,24 +321,35 @@ impl<S: Strategy> Run<S> {
     fn end_trade(&mut self) {
         let gain = self.account.cash - self.cash_before;
         self.cash_before = self.account.cash;
-        let summary = &mut self.summary;
-        summary.trades = summary.trades.saturating_add(1);
+        let tally = &mut self.tally;
+        tally.trades = tally.trades.saturating_add(1);
         if gain > 0 {
-            summary.wins = summary.wins.saturating_add(1);
-            summary.gained = summary.gained.saturating_add(gain);
+            tally.wins = tally.wins.saturating_add(1);
+            tally.gained = tally.gained.saturating_add(gain);
         } else {
-            summary.lost = summary.lost.saturating_sub(gain);
+            tally.lost = tally.lost.saturating_sub(gain);
         }
     }
 
     fn mark(&mut self, close: i64) -> Result<(), Overflow> {
         let equity = self.account.equity(close)?;
-        let summary = &mut self.summary;
-        summary.bars = summary.bars.saturating_add(1);
-        summary.bars_held = summary.bars_held.saturating_add(u32::from(self.account.position != 0));
-        summary.peak = summary.peak.max(equity);
-        summary.drawdown = summary.drawdown.max(summary.peak - equity);
+        if equity > self.tally.peak {
+            self.tally.drawdown = self.drawdown();
+            (self.tally.peak, self.trough) = (equity, equity);
+        } else if equity < self.trough {
+            self.trough = equity;
+        }
+        let tally = &mut self.tally;
+        tally.equity = equity;
+        tally.bars = tally.bars.saturating_add(1);
+        tally.bars_held = tally.bars_held.saturating_add(u32::from(self.account.position != 0));
         Ok(())
+    }
+
+    /// The largest fall, that from the last peak included.
+    fn drawdown(&self) -> f64 {
+        let fall = to_f64(self.tally.peak.saturating_sub(self.trough));
+        max(self.tally.drawdown, ratio(fall, to_f64(self.tally.peak), 0.0))
     }
 }
 

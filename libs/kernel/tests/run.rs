@@ -39,7 +39,7 @@ fn fills_of(params: &Params, rules: &RunRules, bars: &[Bar]) -> (Run<Momentum>, 
     for bar in bars {
         let features = indicators.update(bar);
         let input = Input { bar, features: &features, context: &Context::default() };
-        run.step(params, rules, &input, None, &mut |fill| fills.push(*fill));
+        run.step(params, rules, &input, None, false, &mut |fill| fills.push(*fill));
     }
     (run, fills)
 }
@@ -275,7 +275,7 @@ proptest! {
             let features = if bar.is_valid() { indicators.update(bar) } else { Default::default() };
             let input = Input { bar, features: &features, context: &Context::default() };
             let settlement = (i % 8 == 0).then_some(&funding);
-            run.step(&p, &rules, &input, settlement, &mut |fill| seen.push(*fill));
+            run.step(&p, &rules, &input, settlement, i % 7 == 6, &mut |fill| seen.push(*fill));
             for fill in seen.drain(..) {
                 position += fill.quantity;
                 flow -= i128::from(fill.quantity) * i128::from(fill.price) * i128::from(RATE_ONE) + fill.booked.fee;
@@ -295,11 +295,11 @@ proptest! {
             let worth = i128::from(position) * i128::from(ticks) * i128::from(RATE_ONE);
             prop_assert_eq!(run.account.equity(ticks).unwrap(), cash + flow - run.account.funding + worth);
         }
-        prop_assert_eq!(run.summary.overflows, 0);
-        prop_assert!(run.summary.trades >= run.summary.wins);
+        prop_assert_eq!(run.summary().overflows, 0);
+        prop_assert!(run.summary().trades >= run.summary().wins);
         let whole = run.account.cash - rules.scale.money_of(rules.initial_cash);
         if position == 0 {
-            prop_assert_eq!(run.summary.gained - run.summary.lost, whole);
+            prop_assert_eq!(run.summary().gained - run.summary().lost, whole);
         }
     }
 }

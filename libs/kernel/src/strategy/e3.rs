@@ -11,10 +11,11 @@ use crate::math::{abs, min, ratio};
 use crate::params::{ParamError, trade_params};
 use crate::strategy::Input;
 use crate::strategy::condition::{Condition, at_least, at_most, bits, condition, first_failed};
+use crate::strategy::series::{FromSeries, SeriesKey};
 use crate::trader::Wish;
 
 /// Longest window of volumes and returns.
-pub const WINDOW: usize = 256;
+pub const WINDOW: usize = crate::strategy::series::WINDOW;
 
 trade_params! {
     /// Parameters of E3. What is measured towards the entry's side changes its sign for shorts.
@@ -233,6 +234,31 @@ impl crate::strategy::Strategy for E3 {
 
     fn digest_into(&self, digest: Digest) -> Digest {
         digest
+    }
+}
+
+impl FromSeries for E3 {
+    const SLOTS: usize = 4;
+
+    fn series(params: &Params, slot: usize) -> SeriesKey {
+        match slot {
+            0 => SeriesKey::Atr(params.atr_period),
+            1 => SeriesKey::VolumeZ(params.volume_period),
+            2 => SeriesKey::RealisedVol(params.volatility_period),
+            _ => SeriesKey::Adx(params.adx_period),
+        }
+    }
+
+    #[inline]
+    fn features(bar: &Bar, at: usize, value: impl Fn(usize, usize) -> f64) -> Features {
+        let atr = value(0, at);
+        Features {
+            atr,
+            body_over_atr: body_over_atr(bar, atr),
+            volume_z: value(1, at),
+            realised_vol_bp: value(2, at),
+            adx: value(3, at),
+        }
     }
 }
 

@@ -10,10 +10,11 @@ use crate::math::{abs, min, ratio};
 use crate::params::{ParamError, trade_params};
 use crate::strategy::Input;
 use crate::strategy::condition::{Condition, at_least, at_most, bits, condition, first_failed};
+use crate::strategy::series::{FromSeries, SeriesKey};
 use crate::trader::Wish;
 
 /// Longest window of volumes.
-pub const WINDOW: usize = 256;
+pub const WINDOW: usize = crate::strategy::series::WINDOW;
 
 trade_params! {
     /// Parameters of funding fade.
@@ -191,6 +192,23 @@ impl crate::strategy::Strategy for FundingFade {
 
     fn digest_into(&self, digest: Digest) -> Digest {
         digest
+    }
+}
+
+impl FromSeries for FundingFade {
+    const SLOTS: usize = 3;
+
+    fn series(params: &Params, slot: usize) -> SeriesKey {
+        match slot {
+            0 => SeriesKey::Atr(params.atr_period),
+            1 => SeriesKey::VolumeZ(params.volume_period),
+            _ => SeriesKey::Adx(params.adx_period),
+        }
+    }
+
+    #[inline]
+    fn features(_bar: &Bar, at: usize, value: impl Fn(usize, usize) -> f64) -> Features {
+        Features { atr: value(0, at), volume_z: value(1, at), adx: value(2, at) }
     }
 }
 

@@ -8,6 +8,7 @@ mod condition;
 pub mod e3;
 pub mod funding_fade;
 pub mod momentum;
+pub mod series;
 
 use core::fmt::Debug;
 

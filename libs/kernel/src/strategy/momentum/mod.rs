@@ -16,6 +16,7 @@ use crate::indicators::{Adx, Atr, Bollinger, Ema, Rsi, ZScore};
 use crate::math::ratio;
 use crate::regime::Regime;
 use crate::strategy::Input;
+use crate::strategy::series::{FromSeries, SeriesKey};
 use crate::trader::Wish;
 
 /// All that momentum remembers.
@@ -131,5 +132,35 @@ impl crate::strategy::Strategy for Momentum {
 
     fn digest_into(&self, digest: Digest) -> Digest {
         digest.u64(self.regime as u64)
+    }
+}
+
+impl FromSeries for Momentum {
+    const SLOTS: usize = 7;
+
+    fn series(params: &Params, slot: usize) -> SeriesKey {
+        match slot {
+            0 => SeriesKey::Ema(params.ema_fast),
+            1 => SeriesKey::Ema(params.ema_slow),
+            2 => SeriesKey::Atr(params.atr_period),
+            3 => SeriesKey::Adx(params.adx_period),
+            4 => SeriesKey::Rsi(params.rsi_period),
+            5 => SeriesKey::BandWidth(params.bb_period, params.bb_deviations.to_bits()),
+            _ => SeriesKey::VolumeZ(params.volume_period),
+        }
+    }
+
+    #[inline]
+    fn features(_bar: &Bar, at: usize, value: impl Fn(usize, usize) -> f64) -> Features {
+        Features {
+            ema_fast: value(0, at),
+            ema_slow: value(1, at),
+            spread_before: if at > 0 { value(0, at - 1) - value(1, at - 1) } else { 0.0 },
+            atr: value(2, at),
+            adx: value(3, at),
+            rsi: value(4, at),
+            band_width_bp: value(5, at),
+            volume_z: value(6, at),
+        }
     }
 }

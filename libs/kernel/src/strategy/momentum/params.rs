@@ -4,7 +4,7 @@ use crate::params::{ParamError, trade_params};
 use crate::regime::RegimeRules;
 
 /// Longest window of Bollinger bands and volumes.
-pub const WINDOW: usize = 256;
+pub const WINDOW: usize = crate::strategy::series::WINDOW;
 
 trade_params! {
     /// Parameters of momentum. With the defaults every crossing is an entry of the low tier at least; the higher

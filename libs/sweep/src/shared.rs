@@ -1,0 +1,219 @@
+//! Many configurations side by side over series that are computed once.
+
+use core::ops::Range;
+
+use mesh_kernel::Bar;
+use mesh_kernel::run::{Fill, Run, RunRules, Summary};
+use mesh_kernel::strategy::e3::E3;
+use mesh_kernel::strategy::funding_fade::FundingFade;
+use mesh_kernel::strategy::momentum::Momentum;
+use mesh_kernel::strategy::series::{FromSeries, SeriesKey, SeriesState};
+use mesh_kernel::strategy::{Input, Strategy};
+
+use crate::history::History;
+
+/// Most series that a configuration reads.
+pub const MAX_SLOTS: usize = 8;
+
+/// Bars that all configurations take before the next ones: their series stay in the processor's cache.
+const BLOCK: usize = 4096;
+
+/// A strategy that can be swept.
+pub trait Swept: FromSeries {}
+
+impl Swept for Momentum {}
+impl Swept for E3 {}
+impl Swept for FundingFade {}
+
+/// The indicator series of some configurations, each computed once. It is shared between threads, each of which
+/// advances lanes of its own.
+#[derive(Clone, Debug)]
+pub struct Shared<'h, S: Strategy> {
+    history: &'h History,
+    keys: Vec<SeriesKey>,
+    series: Vec<Vec<f64>>,
+    params: Vec<S::Params>,
+    slots: Vec<[u32; MAX_SLOTS]>,
+}
+
+/// A configuration under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Lane<S: Strategy> {
+    /// Its number among those that `Shared` was made of.
+    pub configuration: u32,
+    /// The next bar.
+    next: u32,
+    run: Run<S>,
+}
+
+impl<S: Strategy> Lane<S> {
+    /// What came of it so far.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.run.summary()
+    }
+
+    /// Bars that it has taken.
+    #[must_use]
+    pub const fn bars(&self) -> usize {
+        self.next as usize
+    }
+}
+
+/// The distinct series of some configurations, in order.
+fn keys<S: FromSeries>(params: &[S::Params]) -> Vec<SeriesKey> {
+    let all = params.iter().flat_map(|params| (0..S::SLOTS).map(move |slot| S::series(params, slot)));
+    let mut keys: Vec<SeriesKey> = all.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn compute(key: SeriesKey, bars: &[Bar]) -> Vec<f64> {
+    let mut state = SeriesState::new(key);
+    bars.iter().map(|bar| state.update(bar)).collect()
+}
+
+impl<'h, S: Swept> Shared<'h, S> {
+    /// What `new` would hold for these configurations.
+    #[must_use]
+    pub fn bytes_needed(history: &History, params: &[S::Params]) -> u64 {
+        bytes::<S>(keys::<S>(params).len(), history.len(), params.len())
+    }
+
+    /// Computes what the configurations share.
+    #[must_use]
+    pub fn new(history: &'h History, params: &[S::Params]) -> Self {
+        let keys = keys::<S>(params);
+        let at = |key: SeriesKey| keys.binary_search(&key).map_or(u32::MAX, |at| at as u32);
+        let slots = |params: &S::Params| {
+            let mut slots = [0; MAX_SLOTS];
+            slots.iter_mut().take(S::SLOTS).enumerate().for_each(|(slot, to)| *to = at(S::series(params, slot)));
+            slots
+        };
+        let slots = params.iter().map(slots).collect();
+        let series = keys.iter().map(|key| compute(*key, history.bars())).collect();
+        Self { history, keys, series, params: params.to_vec(), slots }
+    }
+
+    /// Memory that it holds, the history's apart.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        bytes::<S>(self.keys.len(), self.history.len(), self.params.len())
+    }
+
+    /// The history.
+    #[must_use]
+    pub const fn history(&self) -> &'h History {
+        self.history
+    }
+
+    /// The configurations, in the order of their numbers.
+    #[must_use]
+    pub fn params(&self) -> &[S::Params] {
+        &self.params
+    }
+
+    /// The distinct series: keys and values, a value a bar.
+    pub fn series(&self) -> impl ExactSizeIterator<Item = (SeriesKey, &[f64])> {
+        self.keys.iter().zip(&self.series).map(|(key, values)| (*key, values.as_slice()))
+    }
+
+    /// Which of `series` a configuration reads, by slot.
+    #[must_use]
+    pub fn slots(&self, configuration: usize) -> &[u32] {
+        self.slots.get(configuration).and_then(|slots| slots.get(..S::SLOTS)).unwrap_or(&[])
+    }
+
+    /// The features of a configuration at a bar, warm-up over.
+    #[must_use]
+    pub fn features(&self, configuration: usize, bar: usize) -> Option<S::Features> {
+        let slots = self.slots.get(configuration)?;
+        let columns = self.columns(slots);
+        let at = self.history.bars().get(bar)?;
+        Some(S::features(at, bar, |slot, bar| value(&columns, slot, bar)))
+    }
+
+    fn columns(&self, slots: &[u32; MAX_SLOTS]) -> [&[f64]; MAX_SLOTS] {
+        slots.map(|at| self.series.get(at as usize).map_or(&[][..], Vec::as_slice))
+    }
+
+    /// Lanes of some configurations, before the first bar: what bounds the memory in flight.
+    #[must_use]
+    pub fn begin(&self, rules: &RunRules, configurations: Range<usize>) -> Vec<Lane<S>> {
+        let to = configurations.end.min(self.params.len());
+        let lane = |i| Lane { configuration: i as u32, next: 0, run: Run::new(rules) };
+        (configurations.start..to).map(lane).collect()
+    }
+
+    /// Takes lanes on to a bar, the history's end at most. Where it is cut into steps makes no difference.
+    pub fn advance(&self, lanes: &mut [Lane<S>], rules: &RunRules, to: usize) {
+        self.advance_with(lanes, rules, to, |_, _| ());
+    }
+
+    /// The same, with each fill and its configuration.
+    pub fn advance_with(
+        &self,
+        lanes: &mut [Lane<S>],
+        rules: &RunRules,
+        to: usize,
+        mut on_fill: impl FnMut(u32, &Fill),
+    ) {
+        let to = to.min(self.history.len());
+        let from = lanes.iter().map(Lane::bars).min().unwrap_or(to);
+        for block in (from..to).step_by(BLOCK) {
+            for lane in lanes.iter_mut() {
+                self.step(lane, rules, (block + BLOCK).min(to), &mut on_fill);
+            }
+        }
+    }
+
+    /// Bar by bar.
+    fn step(&self, lane: &mut Lane<S>, rules: &RunRules, to: usize, on_fill: &mut impl FnMut(u32, &Fill)) {
+        let number = lane.configuration;
+        let (Some(params), Some(slots)) = (self.params.get(number as usize), self.slots.get(number as usize)) else {
+            return;
+        };
+        let columns = self.columns(slots);
+        while (lane.next as usize) < to {
+            let at = lane.next as usize;
+            let Some(bar) = self.history.bars().get(at) else { return };
+            let features = S::features(bar, at, |slot, bar| value(&columns, slot, bar));
+            let context = self.history.context(at);
+            let input = Input { bar, features: &features, context: &context };
+            let (settlement, ends_period) = (self.history.settlement(at), self.history.ends_period(at));
+            let on_fill = &mut |fill: &Fill| on_fill(number, fill);
+            lane.run.step(params, rules, &input, settlement, ends_period, on_fill);
+            lane.next += 1;
+        }
+    }
+
+    /// Runs some configurations over the whole history.
+    #[must_use]
+    pub fn run(&self, rules: &RunRules, configurations: Range<usize>) -> Vec<Summary> {
+        let mut lanes = self.begin(rules, configurations);
+        self.advance(&mut lanes, rules, self.history.len());
+        lanes.iter().map(Lane::summary).collect()
+    }
+}
+
+#[inline]
+fn value(columns: &[&[f64]; MAX_SLOTS], slot: usize, bar: usize) -> f64 {
+    columns.get(slot).and_then(|column| column.get(bar)).copied().unwrap_or(0.0)
+}
+
+fn bytes<S: Strategy>(series: usize, bars: usize, configurations: usize) -> u64 {
+    let a_configuration = size_of::<S::Params>() + size_of::<[u32; MAX_SLOTS]>();
+    series as u64 * (bars * size_of::<f64>() + size_of::<SeriesKey>()) as u64
+        + (configurations * a_configuration) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_small() {
+        assert!(size_of::<Lane<Momentum>>() <= 1024, "{} bytes", size_of::<Lane<Momentum>>());
+    }
+}

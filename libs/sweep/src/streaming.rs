@@ -1,0 +1,29 @@
+//! One configuration alone, indicators and all: what every other path must equal to the last bit.
+
+use mesh_kernel::run::{Fill, Run, RunRules, Summary};
+use mesh_kernel::strategy::{Indicators, Input, Strategy};
+
+use crate::history::History;
+
+/// Runs a configuration over a whole history.
+pub fn streaming<S: Strategy>(history: &History, params: &S::Params, rules: &RunRules) -> Summary {
+    streaming_with::<S>(history, params, rules, |_| ())
+}
+
+/// The same, with each fill.
+pub fn streaming_with<S: Strategy>(
+    history: &History,
+    params: &S::Params,
+    rules: &RunRules,
+    mut on_fill: impl FnMut(&Fill),
+) -> Summary {
+    let mut indicators = S::Indicators::new(params);
+    let mut run = Run::<S>::new(rules);
+    for (at, bar) in history.bars().iter().enumerate() {
+        let features = indicators.update(bar);
+        let context = history.context(at);
+        let input = Input { bar, features: &features, context: &context };
+        run.step(params, rules, &input, history.settlement(at), history.ends_period(at), &mut on_fill);
+    }
+    run.summary()
+}
