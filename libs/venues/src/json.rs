@@ -401,6 +401,26 @@ impl<'a> Scanner<'a> {
         Ok(value)
     }
 
+    /// A decimal, in quotes or not, of which digits after the point that do not fit are dropped: for figures of information
+    /// (open interest, volumes) that venues compute with more digits than anything is traded in. Never for a price.
+    ///
+    /// # Errors
+    /// When no decimal is next, or its whole part does not fit.
+    pub fn decimal_cut(&mut self) -> Result<Decimal64> {
+        let start = *self;
+        if let Ok(value) = self.decimal() {
+            return Ok(value);
+        }
+        *self = start;
+        let text = self.skip()?;
+        let digits = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
+        let plain = digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-'));
+        let point = digits.iter().position(|b| *b == b'.').filter(|_| plain);
+        let shorter = |len: usize| digits.get(..len).and_then(|digits| Decimal64::parse_bytes(digits).ok());
+        let cut = point.and_then(|point| (point..digits.len()).rev().find_map(shorter));
+        cut.ok_or_else(|| start.error("a decimal whose whole part has at most 18 digits"))
+    }
+
     /// `true` or `false`.
     ///
     /// # Errors
@@ -511,6 +531,18 @@ mod tests {
         assert!(Scanner::new(br#""""#).decimal().is_err());
         assert!(Scanner::new(br#""a\u0041""#).text().is_err());
         assert!(Scanner::new("[".repeat(40).as_bytes()).skip().is_err(), "nesting is bounded");
+    }
+
+    #[test]
+    fn figures_of_information_are_cut_and_prices_are_not() {
+        let cut = |text: &str| Scanner::new(text.as_bytes()).decimal_cut().map(|value| value.to_string());
+        assert_eq!(cut(r#""13840.048827662696883""#).as_deref(), Ok("13840.04882766269688"));
+        assert_eq!(cut("-1516669192.1953897476,").as_deref(), Ok("-1516669192.195389747"));
+        assert_eq!(cut("1.50").as_deref(), Ok("1.50"));
+        assert!(Scanner::new(br#""13840.048827662696883""#).decimal().is_err());
+        for bad in ["\"\"", "x", "\"1.x\"", "123456789012345678901", "\"1234567890123456789012.5\"", "null"] {
+            assert!(cut(bad).is_err(), "{bad}");
+        }
     }
 
     proptest! {

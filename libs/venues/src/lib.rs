@@ -8,6 +8,7 @@ pub mod json;
 pub mod kraken;
 pub mod limits;
 pub mod message;
+pub mod okx;
 pub mod tape;
 pub mod time;
 
