@@ -1,102 +1,109 @@
-//! The checksum of the header's part: CRC-32 (IEEE) of 28 or 32 bytes, from words.
+//! The checksum of a message: CRC-32 (IEEE) of the header's first 28 bytes and the payload.
 //!
-//! `crc32fast` is at its best on longer runs; a header's few bytes cost it as much as a whole trade. Slicing by 16 takes
-//! them in two steps, and words come from registers, where a builder has them: bytes that were just written can't be read
-//! back in other sizes without waiting. `crc32fast` goes on from here with the payload (`tests/corruption.rs` and
-//! `a_head_s_state_is_that_of_the_whole_checksum` hold the two to each other).
+//! A message is short, and the checksum stands between its two parts: `crc32fast`, at its best on long runs, would need two
+//! calls of which the second waits for the first. So the head comes in registers, as a builder has it (bytes that were just
+//! written can't be read back in other sizes without waiting), and is folded together with what follows. Where the
+//! processor can't, or what follows is long, `crc32fast` sums; it is also what the tests hold this to.
 
-/// `SLICES[k][b]`: what byte `b` adds when `k` more bytes follow.
-static SLICES: [[u32; 256]; 16] = slices();
+#[cfg(target_arch = "x86_64")]
+mod fold;
 
-const REFLECTED_POLYNOMIAL: u32 = 0xedb8_8320;
+/// The header's first 28 bytes and the four of the first TLV's header, in little-endian words.
+pub(crate) type Head = [u64; 4];
 
-const fn slices() -> [[u32; 256]; 16] {
-    let mut slices = [[0; 256]; 16];
-    let mut byte = 0;
-    while byte < 256 {
-        let (mut state, mut bit) = (byte as u32, 0);
-        while bit < 8 {
-            state = if state & 1 == 1 { (state >> 1) ^ REFLECTED_POLYNOMIAL } else { state >> 1 };
-            bit += 1;
-        }
-        slices[0][byte] = state;
-        byte += 1;
-    }
-    let mut slice = 1;
-    while slice < 16 {
-        let mut byte = 0;
-        while byte < 256 {
-            let before: u32 = slices[slice - 1][byte];
-            slices[slice][byte] = (before >> 8) ^ slices[0][(before & 0xff) as usize];
-            byte += 1;
-        }
-        slice += 1;
-    }
-    slices
-}
-
-/// What four bytes add when `FOLLOWING` more follow.
-#[inline(always)]
-fn word<const FOLLOWING: usize>(word: u32) -> u32 {
-    let [a, b, c, d] = word.to_le_bytes();
-    SLICES[FOLLOWING + 3][usize::from(a)]
-        ^ SLICES[FOLLOWING + 2][usize::from(b)]
-        ^ SLICES[FOLLOWING + 1][usize::from(c)]
-        ^ SLICES[FOLLOWING][usize::from(d)]
-}
-
-#[inline(always)]
-fn first_four(words: [u32; 4]) -> u32 {
-    let [a, b, c, d] = words;
-    word::<12>(!a) ^ word::<8>(b) ^ word::<4>(c) ^ word::<0>(d)
-}
-
-/// The CRC-32 of the header's first 28 bytes.
-#[inline(always)]
-pub(crate) fn of_header([a, b, c, d, e, f, g]: [u32; 7]) -> u32 {
-    let state = first_four([a, b, c, d]);
-    !(word::<8>(state ^ e) ^ word::<4>(f) ^ word::<0>(g))
-}
-
-/// The CRC-32 of the header's first 28 bytes and the four of the first TLV's header.
-#[inline(always)]
-pub(crate) fn of_header_and_tlv([a, b, c, d, e, f, g]: [u32; 7], tlv: u32) -> u32 {
-    let state = first_four([a, b, c, d]);
-    !(word::<12>(state ^ e) ^ word::<8>(f) ^ word::<4>(g) ^ word::<0>(tlv))
-}
-
-/// The CRC-32 of what `head` covers and `rest`.
+/// The CRC-32 of `head` and `rest`.
 #[inline]
-pub(crate) fn continued(head: u32, rest: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(head);
+pub(crate) fn of_head_and(head: Head, rest: &[u8]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(sum) = fold::Folding::of_this_processor().and_then(|folding| folding.sum(head, rest)) {
+        return sum;
+    }
+    continued(of_words(head), rest)
+}
+
+/// The CRC-32 of the header's first 28 bytes and a payload that is shorter than a TLV's header.
+#[cold]
+pub(crate) fn of_short(head: &[u8], payload: &[u8]) -> u32 {
+    continued(crc32fast::hash(head), payload)
+}
+
+fn of_words(head: Head) -> u32 {
+    let mut bytes = [0; size_of::<Head>()];
+    for (slot, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(head) {
+        *slot = word.to_le_bytes();
+    }
+    crc32fast::hash(&bytes)
+}
+
+/// The CRC-32 of what `before` is that of, and `rest`.
+fn continued(before: u32, rest: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(before);
     hasher.update(rest);
-    hasher.finalize()
-}
-
-/// The CRC-32 of what `head` covers, `first` and `second`.
-#[inline]
-pub(crate) fn continued_twice(head: u32, first: &[u8], second: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(head);
-    hasher.update(first);
-    hasher.update(second);
     hasher.finalize()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn a_head_s_state_is_that_of_the_whole_checksum() {
-        let bytes: Vec<u8> = (0u8..100).map(|n| n.wrapping_mul(37).wrapping_add(11)).collect();
-        let mut words = [0; 7];
-        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
-            *word = u32::from_le_bytes(*bytes);
+    /// The head as words, and what follows it.
+    fn cut(bytes: &[u8]) -> (Head, &[u8]) {
+        let (head, rest) = bytes.split_first_chunk::<32>().expect("a head");
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(head.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
         }
-        let tlv = u32::from_le_bytes([bytes[28], bytes[29], bytes[30], bytes[31]]);
-        assert_eq!(of_header(words), crc32fast::hash(&bytes[..28]));
-        assert_eq!(of_header_and_tlv(words, tlv), crc32fast::hash(&bytes[..32]));
-        assert_eq!(continued(of_header(words), &bytes[28..]), crc32fast::hash(&bytes));
-        assert_eq!(continued_twice(of_header(words), &bytes[28..50], &bytes[50..]), crc32fast::hash(&bytes));
+        (words, rest)
+    }
+
+    fn noise(count: usize) -> Vec<u8> {
+        (0..count as u32).map(|n| (n.wrapping_mul(0x9e37_79b1) >> 13) as u8).collect()
+    }
+
+    fn check(bytes: &[u8]) {
+        let expected = crc32fast::hash(bytes);
+        let (head, rest) = cut(bytes);
+        assert_eq!(of_head_and(head, rest), expected, "{} bytes follow", rest.len());
+        assert_eq!(continued(of_words(head), rest), expected);
+        #[cfg(target_arch = "x86_64")]
+        for folding in fold::Folding::all_of_this_processor() {
+            let sum = folding.sum(head, rest);
+            assert_eq!(sum.unwrap_or(expected), expected, "{folding:?}: {} bytes follow", rest.len());
+            assert_eq!(sum.is_some(), folding.takes(rest.len()), "{folding:?}: {} bytes follow", rest.len());
+        }
+    }
+
+    #[test]
+    fn it_is_crc32_at_every_length_and_place() {
+        let bytes = noise(32 + 2_100 + 64);
+        for length in 0..=2_100 {
+            let start = length % 64;
+            check(&bytes[start..start + 32 + length]);
+        }
+        for start in 0..64 {
+            for length in [0, 1, 15, 16, 17, 68, 255, 256, 257, 852, 1_999, 2_000, 2_001] {
+                check(&bytes[start..start + 32 + length]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_without_a_tlv_is_summed_too() {
+        let bytes = noise(32);
+        for length in 28..32 {
+            assert_eq!(of_short(&bytes[..28], &bytes[28..length]), crc32fast::hash(&bytes[..length]));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_crc32_of_any_bytes(bytes in prop::collection::vec(any::<u8>(), 32..2_300), start in 0usize..64) {
+            check(&bytes);
+            // At another place in memory.
+            let moved = [vec![0; start], bytes].concat();
+            check(&moved[start..]);
+        }
     }
 }

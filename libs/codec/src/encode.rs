@@ -1,11 +1,11 @@
 //! Building messages into a caller's buffer, without allocation.
 //!
-//! [`encode_one`] and [`encode_tailed`] are the fast paths for a message of one body, whose size is known before it is
-//! written; [`FrameBuilder`] writes any message at the end of a growing buffer whose capacity is kept between batches.
+//! [`encode_one`] is the fast path for a message of one body, whose size is known before it is written; [`FrameBuilder`]
+//! writes any message at the end of a growing buffer whose capacity is kept between batches.
 
 use mesh_types::wire::{Coded, Tailed, U16, U64};
 use mesh_types::{Domain, MessageId, SourceId};
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::{FromZeros, IntoBytes, transmute};
 
 use crate::crc;
 use crate::header::{HEADER_BYTES, Header, MAGIC, MAX_FRAME_BYTES, PROTOCOL_VERSION, seal};
@@ -31,16 +31,13 @@ impl Stamp {
         MessageId::new(self.domain, self.source, self.sequence, self.timestamp_ns)
     }
 
-    /// The header's first 28 bytes, as little-endian words.
+    /// The header's first 28 bytes, then the first TLV's header, as little-endian words.
     #[inline(always)]
-    fn words(&self, payload_bytes: u32) -> [u32; 7] {
-        let halves = |value: u64| [value as u32, (value >> 32) as u32];
-        let [sequence_low, sequence_high] = halves(self.sequence);
-        let [timestamp_low, timestamp_high] = halves(self.timestamp_ns);
+    fn words(&self, payload_bytes: usize, tlv: u32) -> crc::Head {
         let [source_low, source_high] = self.source.get().to_le_bytes();
-        let identity = u32::from_le_bytes([PROTOCOL_VERSION, self.domain as u8, source_low, source_high]);
-        let magic = u32::from_le_bytes(MAGIC);
-        [magic, identity, sequence_low, sequence_high, timestamp_low, timestamp_high, payload_bytes]
+        let [m, e, s, h] = MAGIC;
+        let identity = u64::from_le_bytes([m, e, s, h, PROTOCOL_VERSION, self.domain as u8, source_low, source_high]);
+        [identity, self.sequence, self.timestamp_ns, payload_bytes as u64 | (u64::from(tlv) << 32)]
     }
 
     fn header(&self) -> Header {
@@ -89,57 +86,17 @@ pub fn encode_one<T: TlvBody>(buffer: &mut [u8], stamp: &Stamp, body: &T) -> Res
     let (tlv, value) = rest.split_at_mut(TLV_HEADER_BYTES);
     // The checksum is taken from registers and from the body where it comes from: what was just written in one size can't
     // be read back in another without waiting.
-    let words = stamp.words(payload_bytes as u32);
-    let tlv_word = tlv_word(T::NUMBER, size_of::<T>());
-    let checksum = crc::continued(crc::of_header_and_tlv(words, tlv_word), body.as_bytes());
-    let (slots, _) = head.as_chunks_mut::<4>();
-    for (slot, word) in slots.iter_mut().zip(words.into_iter().chain([checksum])) {
+    let tlv_header = tlv_header(T::NUMBER, size_of::<T>());
+    let words = stamp.words(payload_bytes, u32::from_le_bytes(transmute!(tlv_header)));
+    let checksum = crc::of_head_and(words, body.as_bytes());
+    let [a, b, c, size_and_tlv] = words;
+    let last = (size_and_tlv & u64::from(u32::MAX)) | (u64::from(checksum) << 32);
+    for (slot, word) in head.as_chunks_mut::<8>().0.iter_mut().zip([a, b, c, last]) {
         *slot = word.to_le_bytes();
     }
-    tlv.copy_from_slice(&tlv_word.to_le_bytes());
+    tlv.copy_from_slice(tlv_header.as_bytes());
     value.copy_from_slice(body.as_bytes());
     Ok(size)
-}
-
-/// Writes a message of one body with its items at the end of `buffer` and answers with its size. The count that `head`
-/// states is the caller's to keep equal to `items.len()`.
-///
-/// # Errors
-/// [`TooLarge`] when it would be larger than a TLV may be; the buffer is as it was.
-#[inline]
-pub fn encode_tailed<T: TailedTlv>(
-    buffer: &mut Vec<u8>,
-    stamp: &Stamp,
-    head: &T,
-    items: &[<T as Tailed>::Item],
-) -> Result<usize, TooLarge> {
-    debug_assert_eq!(head.item_count(), items.len(), "{} states its own items", T::STRUCT);
-    let (head, items) = (head.as_bytes(), items.as_bytes());
-    let length = head.len() + items.len();
-    if length > usize::from(u16::MAX) {
-        return Err(TooLarge { needed: length, available: usize::from(u16::MAX) });
-    }
-    let payload_bytes = TLV_HEADER_BYTES + length;
-    // As in `encode_one`: the checksum is taken from where the bytes come from, not from where they were just written.
-    let words = stamp.words(payload_bytes as u32);
-    let tlv = tlv_word(T::NUMBER, length);
-    let checksum = crc::continued_twice(crc::of_header_and_tlv(words, tlv), head, items);
-    let mut front = [0; HEADER_BYTES + TLV_HEADER_BYTES];
-    for (slot, word) in front.as_chunks_mut::<4>().0.iter_mut().zip(words.into_iter().chain([checksum, tlv])) {
-        *slot = word.to_le_bytes();
-    }
-    buffer.reserve(front.len() + length);
-    buffer.extend_from_slice(&front);
-    buffer.extend_from_slice(head);
-    buffer.extend_from_slice(items);
-    Ok(front.len() + length)
-}
-
-/// The four bytes before a value, as one number.
-fn tlv_word(number: u8, length: usize) -> u32 {
-    // Bodies are far below 64 KiB; `registry` asserts it.
-    let [low, high] = u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes();
-    u32::from_le_bytes([number, 0, low, high])
 }
 
 fn tlv_header(number: u8, length: usize) -> TlvHeader {
@@ -212,26 +169,6 @@ impl Drop for FrameBuilder<'_> {
     fn drop(&mut self) {
         if !self.finished {
             self.buffer.truncate(self.start);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mesh_types::market::{BookLevel, BookSnapshot};
-
-    #[test]
-    fn the_fast_path_builds_the_same_bytes() {
-        let stamp = Stamp { domain: Domain::Market, source: SourceId::new(9), sequence: 7, timestamp_ns: 5 };
-        for count in [0u16, 1, 3, 50, 512] {
-            let items: Vec<BookLevel> =
-                (0..i64::from(count)).map(|n| BookLevel { price: n.into(), quantity: (n * 7).into() }).collect();
-            let head = BookSnapshot { bid_count: count.into(), venue_ns: 3.into(), ..BookSnapshot::default() };
-            let (mut fast, mut built) = (vec![1], vec![1]);
-            let size = encode_tailed(&mut fast, &stamp, &head, &items).expect("fits");
-            assert_eq!(FrameBuilder::new(&mut built, &stamp).tailed(&head, &items).finish(), Ok(size));
-            assert_eq!(fast, built);
         }
     }
 }

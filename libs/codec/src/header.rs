@@ -12,10 +12,11 @@
 
 use mesh_types::wire::{Coded, U16, U32, U64};
 use mesh_types::{Domain, MessageId, SourceId};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, transmute};
 
 use crate::crc;
 use crate::error::FrameError;
+use crate::message::TLV_HEADER_BYTES;
 
 /// The first four bytes of every message.
 pub const MAGIC: [u8; 4] = *b"MESH";
@@ -109,25 +110,14 @@ impl Header {
 #[inline]
 pub fn checksum(frame: &[u8]) -> Option<u32> {
     let (head, payload) = frame.split_first_chunk::<HEADER_BYTES>()?;
-    Some(checksum_of(words(head), payload))
-}
-
-#[inline(always)]
-fn words(head: &[u8; HEADER_BYTES]) -> [u32; CHECKED_BYTES / 4] {
-    let mut words = [0; CHECKED_BYTES / 4];
-    for (word, bytes) in words.iter_mut().zip(head.as_chunks::<4>().0) {
-        *word = u32::from_le_bytes(*bytes);
-    }
-    words
-}
-
-#[inline(always)]
-fn checksum_of(words: [u32; CHECKED_BYTES / 4], payload: &[u8]) -> u32 {
-    match payload.split_first_chunk::<4>() {
-        // The first TLV's header costs nothing more here, and less than where the rest is summed.
-        Some((tlv, value)) => crc::continued(crc::of_header_and_tlv(words, u32::from_le_bytes(*tlv)), value),
-        None => crc::continued(crc::of_header(words), payload),
-    }
+    let Some((tlv, value)) = payload.split_first_chunk::<TLV_HEADER_BYTES>() else {
+        return Some(crc::of_short(head.get(..CHECKED_BYTES)?, payload));
+    };
+    let [a, b, c, d]: [u64; 4] = transmute!(*head);
+    let tlv = u64::from(u32::from_le_bytes(*tlv));
+    // The first TLV's header stands in the checksum's place.
+    let d = (u64::from_le(d) & u64::from(u32::MAX)) | (tlv << 32);
+    Some(crc::of_head_and([u64::from_le(a), u64::from_le(b), u64::from_le(c), d], value))
 }
 
 /// Writes size and checksum into a finished frame.

@@ -11,7 +11,7 @@ pub mod packet;
 pub mod protocol_doc;
 pub mod registry;
 
-pub use encode::{FrameBuilder, Stamp, encode_one, encode_tailed};
+pub use encode::{FrameBuilder, Stamp, encode_one};
 pub use error::{FrameError, TlvError};
 pub use frames::{FrameScanner, Frames, Scan};
 pub use header::{HEADER_BYTES, Header, MAGIC, MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION};

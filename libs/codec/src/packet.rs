@@ -10,7 +10,7 @@ use mesh_types::limits::MAX_PACKET_PART_BYTES;
 use mesh_types::system::Packet;
 use mesh_types::wire::{U16, U32, U64};
 
-use crate::encode::{FrameBuilder, Stamp, TooLarge, encode_tailed};
+use crate::encode::{FrameBuilder, Stamp, TooLarge};
 use crate::message::Message;
 
 /// Sequence of a process's first packet.
@@ -47,10 +47,10 @@ pub fn build(
         byte_count: U16::new(u16::try_from(part.len()).unwrap_or(u16::MAX)),
         received_ns: U64::new(head.received_ns),
     };
-    if bytes.len() <= MAX_PACKET_PART_BYTES {
-        return encode_tailed(buffer, &stamp, &body(bytes), bytes);
-    }
     let frame = FrameBuilder::new(buffer, &stamp);
+    if bytes.is_empty() {
+        return frame.tailed(&body(bytes), bytes).finish();
+    }
     bytes.chunks(MAX_PACKET_PART_BYTES).fold(frame, |frame, part| frame.tailed(&body(part), part)).finish()
 }
 

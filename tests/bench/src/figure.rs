@@ -42,8 +42,7 @@ impl Figure {
             Sense::Less => value / reference_value,
             Sense::More => reference_value / value,
         };
-        let (least, most) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
-        let (runs, spread) = (values.len(), (most - least) / value);
+        let (runs, spread) = (values.len(), (at_share(values, 0.75) - at_share(values, 0.25)) / value);
         Self {
             name: name.into(),
             value,
@@ -77,6 +76,14 @@ impl Figure {
     }
 }
 
+/// The value below which this share of some values lies; 0 of none.
+fn at_share(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = (sorted.len().saturating_sub(1) as f64 * share).round();
+    sorted.get(place as usize).copied().unwrap_or_default()
+}
+
 /// The middle of some values; 0 of none.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
@@ -99,6 +106,8 @@ mod tests {
         let time = Figure::new("t", ("ns", Sense::Less), &[10.0], "r", &[20.0], None);
         let rate = Figure::new("r", ("/s", Sense::More), &[20.0], "r", &[10.0], None);
         assert_eq!((time.ratio, rate.ratio), (0.5, 0.5));
+        let noisy = Figure::new("n", ("ns", Sense::Less), &[10.0, 900.0, 10.0, 8.0, 12.0], "r", &[20.0], None);
+        assert_eq!(noisy.spread, 0.2, "what is far out does not count");
         let json = serde_json::to_value(&time).expect("plain");
         let names: Vec<_> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         let expected = ["name", "value", "unit", "reference", "reference_value", "ratio", "target", "runs", "spread"];

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use mesh_codec::{Message, Stamp, encode_one, encode_tailed};
+use mesh_codec::{FrameBuilder, Message, Stamp, encode_one};
 use mesh_types::market::{BookLevel, BookSnapshot, Trade};
 use mesh_types::{Decimal64, Domain, SourceId};
 
@@ -78,7 +78,7 @@ pub(super) fn run(options: &Options) {
     let trade_frame = buffer.get(..size).unwrap_or_default().to_vec();
     let (head, levels) = book();
     let mut book_frame = Vec::new();
-    let _ = encode_tailed(&mut book_frame, &stamp(1), &head, &levels);
+    let _ = FrameBuilder::new(&mut book_frame, &stamp(1)).tailed(&head, &levels).finish();
     let mut sequence = 0;
     let mut measure = |name: &str, frame: &[u8], target: f64, call: &mut dyn FnMut(u64)| {
         let (mut values, mut references) = (Vec::new(), Vec::new());
@@ -103,7 +103,8 @@ pub(super) fn run(options: &Options) {
     let mut out = Vec::with_capacity(4096);
     measure("bus.codec.book.build", &book_frame, 1.3, &mut |sequence| {
         out.clear();
-        let _ = black_box(encode_tailed(black_box(&mut out), &stamp(sequence), &head, black_box(&levels)));
+        let builder = FrameBuilder::new(black_box(&mut out), &stamp(sequence));
+        let _ = black_box(builder.tailed(&head, black_box(&levels)).finish());
     });
     measure("bus.codec.book.parse", &book_frame, 1.5, &mut |_| {
         black_box(read_book(black_box(&book_frame)));
