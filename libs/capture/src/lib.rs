@@ -18,6 +18,7 @@ pub mod segment;
 mod segment_reader;
 pub mod show;
 mod stream;
+pub mod table;
 pub mod time;
 pub mod verify;
 pub mod writer;

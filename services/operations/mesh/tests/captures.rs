@@ -13,6 +13,7 @@ use mesh_capture::journal::{JournalHeader, JournalWriter};
 use mesh_capture::{CaptureWriter, RunInfo, WriterLimits};
 use mesh_codec::packet::{self, FIRST_PACKET_SEQUENCE, PacketHead};
 use mesh_codec::{FrameBuilder, Message, Stamp, TlvBody};
+use mesh_columns::Cell;
 use mesh_types::execution::Fill;
 use mesh_types::market::Trade;
 use mesh_types::signal::Signal;
@@ -169,6 +170,17 @@ fn captures_are_listed_verified_shown_cut_and_exported() {
     let out = mesh.home.join("csv");
     mesh.run(&["capture", "export", "--format", "csv", "--out", out.to_str().expect("UTF-8")]).succeeds();
     assert!(std::fs::read_to_string(out.join("trade.csv")).expect("there").contains("65123.45"));
+    let out = mesh.home.join("parquet");
+    mesh.run(&["capture", "export", "--format", "parquet", "--out", out.to_str().expect("UTF-8")]).succeeds();
+    let file = std::fs::File::open(out.join("trade.parquet")).expect("there");
+    let reader = mesh_columns::Reader::new(file).expect("a table");
+    let mut batches = reader.read(&["timestamp_ns", "trade_id", "instrument", "price"]).expect("columns");
+    let batch = batches.next_batch().expect("read").expect("rows");
+    let row: Vec<Cell<'_>> = (0..4).map(|column| batch.cell(column, 0)).collect();
+    let time = Cell::Time(i64::try_from(START_NS + 3_000).expect("before 2262"));
+    assert_eq!(row, [time, Cell::U64(7), Cell::Text("binance:spot:BTCUSDT"), Cell::Text("65123.45")]);
+    mesh.run(&["capture", "export", "--format", "parquet", "--out", out.to_str().expect("UTF-8")])
+        .fails_with(2, &["can't create", "trade.parquet"]);
     mesh.run(&["capture", "cat", "--type", "trades"]).fails_with(2, &["did you mean \"trade\""]);
     mesh.run(&["capture", "cat", "--from", "noon"]).fails_with(2, &["expected a time"]);
 }

@@ -9,6 +9,7 @@ use mesh_topology::Layout;
 use mesh_transport::Subscription;
 use mesh_types::{Domain, InstrumentId, SourceId};
 
+use crate::commands::parquet;
 use crate::console::{self, Console, Tone};
 use crate::failure::{Failure, Outcome};
 
@@ -138,7 +139,7 @@ pub(crate) enum CaptureWord {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// Write messages to files: JSON lines, or a CSV file for each type
+    /// Write messages to files: JSON lines, or a CSV or Parquet file for each type
     Export {
         /// [default: the home's capture directory]
         path: Option<PathBuf>,
@@ -149,7 +150,7 @@ pub(crate) enum CaptureWord {
         /// What kind of files
         #[arg(long, value_enum, default_value = "jsonl")]
         format: FileFormat,
-        /// The new file (jsonl) or directory (csv)
+        /// The new file (jsonl) or directory (csv, parquet)
         #[arg(long, value_name = "PATH")]
         out: PathBuf,
     },
@@ -162,6 +163,8 @@ pub(crate) enum FileFormat {
     Jsonl,
     /// A file for each message type
     Csv,
+    /// The same, typed: times as timestamps, decimals as text with the sender's digits
+    Parquet,
 }
 
 /// `mesh capture`.
@@ -198,6 +201,7 @@ pub(crate) fn capture(layout: &Layout, word: CaptureWord) -> Outcome {
             let mut reader = capture.reader(range);
             let totals = match format {
                 FileFormat::Csv => csv::export(&mut reader, &filter, &out).map_err(failure)?,
+                FileFormat::Parquet => parquet::export(&mut reader, &filter, &out).map_err(failure)?,
                 FileFormat::Jsonl => {
                     let file = std::fs::File::create_new(&out)
                         .map_err(|error| Failure::usage(format!("{} can't be made: {error}", out.display())))?;

@@ -6,6 +6,7 @@ pub(crate) mod forward;
 pub(crate) mod kill;
 pub(crate) mod lifecycle;
 pub(crate) mod logs;
+pub(crate) mod parquet;
 pub(crate) mod replay;
 pub(crate) mod scaffold;
 pub(crate) mod status;
