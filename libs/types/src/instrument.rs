@@ -111,7 +111,7 @@ impl fmt::Display for InstrumentError {
             Self::Form => "expected an instrument as venue:kind:symbol, for example binance:spot:BTCUSDT or polygon:pool:0x45dd…",
             Self::Venue => "expected a venue (binance, kraken, hyperliquid, okx, drift, coinbase, bybit) or a chain (ethereum, polygon, …, chain-ID)",
             Self::Kind => "expected a kind: spot, perpetual, swap, future, option at a venue; pool, token on a chain",
-            Self::Symbol => "expected a symbol of 1 to 20 printable characters without ':' and spaces, or to 26 of A-Z, 0-9, a-v, - _ / .",
+            Self::Symbol => "expected a symbol of 1 to 20 printable characters without spaces, or to 26 of A-Z, 0-9, a-v, - _ / . :",
             Self::Address => "expected an address: 0x and 40 lower-case hex digits",
         })
     }
@@ -131,7 +131,7 @@ impl InstrumentId {
         if matches!(kind, InstrumentKind::Pool | InstrumentKind::Token) {
             return Err(InstrumentError::Kind);
         }
-        let plain = !symbol.is_empty() && symbol.bytes().all(|b| b > b' ' && b != b':' && b != 0x7f);
+        let plain = !symbol.is_empty() && symbol.bytes().all(|b| b > b' ' && b != 0x7f);
         if !plain {
             return Err(InstrumentError::Symbol);
         }
@@ -350,6 +350,7 @@ mod tests {
             "binance:spot:BTCUSDT",
             "kraken:spot:BTC/USD",
             "hyperliquid:perpetual:BTC",
+            "hyperliquid:perpetual:xyz:TSLA",
             "okx:swap:BTC-USDT-SWAP",
             "okx:option:BTC-USD-241227-100000-C",
             "binance:spot:１２３４５６",
@@ -382,7 +383,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_symbol_has_one_id_and_an_id_one_symbol(symbol in "[A-Z0-9a-v_/.-]{1,26}", kind in 0usize..4) {
+        fn a_symbol_has_one_id_and_an_id_one_symbol(symbol in "[A-Z0-9a-v_/.:-]{1,26}", kind in 0usize..4) {
             let kind = [InstrumentKind::Spot, InstrumentKind::Perpetual, InstrumentKind::Future, InstrumentKind::Option][kind];
             let id = InstrumentId::new(Venue::Okx, kind, &symbol).expect("a symbol");
             prop_assert_eq!(id.to_string().parse(), Ok(id));

@@ -4,6 +4,7 @@ pub mod action;
 pub mod binance;
 pub mod books;
 pub mod counts;
+pub mod hyperliquid;
 pub mod json;
 pub mod kraken;
 pub mod limits;
