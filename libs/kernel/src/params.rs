@@ -205,6 +205,15 @@ macro_rules! params {
                 Ok(params)
             }
 
+            /// Back from `values`, unchecked: where they were checked before, as on a GPU.
+            #[must_use]
+            #[inline]
+            pub fn from_checked(value: impl Fn(usize) -> f64) -> Self {
+                let mut next = 0..;
+                let mut value = || value(next.next().unwrap_or(0));
+                Self { $($field: $crate::params::ParamValue::from_number(value()),)+ }
+            }
+
             /// Sets one parameter by name. Rules between parameters are left to `validate`.
             ///
             /// # Errors
@@ -286,6 +295,15 @@ macro_rules! trade_params {
 
             fn from_values(values: &[f64]) -> Result<Self, $crate::params::ParamError> {
                 Self::from_values(values)
+            }
+
+            #[inline]
+            fn from_checked(value: impl Fn(usize) -> f64) -> Self {
+                Self::from_checked(value)
+            }
+
+            fn for_each_value(&self, to: impl FnMut(f64)) {
+                self.values().into_iter().for_each(to);
             }
 
             fn warm_up(&self) -> u32 {

@@ -31,6 +31,12 @@ pub trait StrategyParams: Copy + Debug + Default + PartialEq {
     /// Where a value is out of range or contradicts another, or there are more values than parameters.
     fn from_values(values: &[f64]) -> Result<Self, crate::params::ParamError>;
 
+    /// Back from the values of `for_each_value`, by their number, unchecked: for paths that get them from one that did.
+    fn from_checked(value: impl Fn(usize) -> f64) -> Self;
+
+    /// All values, in the order of `SPEC`.
+    fn for_each_value(&self, to: impl FnMut(f64));
+
     /// Bars until the first decision that is not blocked by warm-up.
     fn warm_up(&self) -> u32;
 
