@@ -40,6 +40,7 @@ Develop
   new strategy NAME   a crate that compiles, with a replay test
   check [PROFILE]     check a topology and each process's settings
   test [FILTER]       all tests, or those whose names hold FILTER
+  test gpu            whole studies on this machine's GPU against the CPU, bit for bit
   bench NAME          measure: bus, or what `bench --help` lists
   fuzz NAME --seconds N, fuzz --list
 
@@ -51,6 +52,9 @@ fail() {
     echo "manage.sh: $*" >&2
     exit 1
 }
+
+# Where cargo is called from elsewhere, .cargo/config.toml is not read.
+export CUDA_LIBRARY_PATH="${CUDA_LIBRARY_PATH:-$ROOT/services/research/sweep/driver/cuda}"
 
 need_tools() {
     if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
@@ -99,6 +103,12 @@ run_tests() {
     exec cargo test --no-fail-fast "$@"
 }
 
+# Says on which card, how long it took, or that there is none.
+test_gpu() {
+    need_tools
+    exec cargo test --quiet --release --manifest-path "$ROOT/Cargo.toml" -p sweep --test gpu -- --nocapture "$@"
+}
+
 word=${1:-help}
 [ $# -eq 0 ] || shift
 case $word in
@@ -122,7 +132,12 @@ doctor)
     [ -x "$ALPHAMESH_BIN/mesh" ] || { need_tools && build; }
     mesh doctor "$@"
     ;;
-test) run_tests "$@" ;;
+test)
+    case ${1:-} in
+    gpu) shift && test_gpu "$@" ;;
+    *) run_tests "$@" ;;
+    esac
+    ;;
 bench)
     need_tools
     exec cargo run --release --quiet --manifest-path "$ROOT/Cargo.toml" -p test-bench -- "$@"

@@ -55,10 +55,17 @@ impl Layer {
             Self::Network => "network depends on network and libs only",
             Self::RelayEngine => "the relay engine depends on network and libs only",
             Self::Relay => "a relay depends on the relay engine, network and libs only",
-            Self::Service => "a service depends on network and libs only, never on another service or a relay",
+            Self::Service => {
+                "a service depends on network, libs and its own parts below it only, never on another service or a relay"
+            }
             Self::Test => "tests may use anything",
         }
     }
+}
+
+/// Whether a crate is a part of a service: it stands in a folder of that, and is there for it alone.
+fn is_part_of(part: &str, service: &str) -> bool {
+    part.strip_prefix(service).is_some_and(|rest| rest.starts_with('/')) && layer(service) == Some(Layer::Service)
 }
 
 /// Dependencies that point up or sideways, and crates that stand outside the layers.
@@ -70,7 +77,7 @@ pub fn findings(crates: &[Crate]) -> Vec<Finding> {
             Some(from) => package
                 .dependencies
                 .iter()
-                .filter(|to| !layer(to).is_some_and(|to| from.may_use(to)))
+                .filter(|to| !layer(to).is_some_and(|to| from.may_use(to)) && !is_part_of(to, &package.path))
                 .map(|to| {
                     let what = format!(
                         "depends on {to}: {}. Move what both need down into libs, or the test into tests/",
@@ -99,6 +106,7 @@ mod tests {
         assert_eq!(check("network/runtime", &["libs/actor", "network/transport"]), 0);
         assert_eq!(check("relays/market", &["relays/engine", "network/runtime"]), 0);
         assert_eq!(check("services/adapters/binance", &["network/runtime", "libs/venues"]), 0);
+        assert_eq!(check("services/research/sweep", &["services/research/sweep/ptx", "libs/sweep"]), 0);
         assert_eq!(check("tests/e2e", &["services/portfolio", "relays/market"]), 0);
     }
 
@@ -110,6 +118,12 @@ mod tests {
         assert_eq!(check("relays/market", &["relays/signal"]), 1);
         assert_eq!(check("services/portfolio", &["services/executors/paper", "relays/engine"]), 2);
         assert_eq!(check("services/portfolio", &["tests/bench"]), 1);
+        // A part is for its own service: not for others, not for its siblings, and it does not look up.
+        assert_eq!(check("services/research/factory", &["services/research/sweep/ptx"]), 1);
+        assert_eq!(check("services/research/sweep/driver", &["services/research/sweep/ptx"]), 1);
+        assert_eq!(check("services/research/sweep/ptx", &["services/research/sweep"]), 1);
+        assert_eq!(check("services/research/sweep", &["services/research/sweeper"]), 1);
+        assert_eq!(check("network/runtime", &["network/runtime/part", "services/portfolio/part"]), 1);
         assert_eq!(check("tools/thing", &[]), 1);
     }
 }

@@ -21,7 +21,7 @@ pub const LOOK_BACK: usize = 1;
 pub const MAX_COLUMNS: usize = 8;
 
 const fn fits<S: FromSeries>() -> bool {
-    size_of::<Run<S>>() <= STATE_BYTES && STATE_BYTES % align_of::<Run<S>>() == 0 && S::SLOTS <= MAX_COLUMNS
+    size_of::<Run<S>>() <= STATE_BYTES && STATE_BYTES.is_multiple_of(align_of::<Run<S>>()) && S::SLOTS <= MAX_COLUMNS
 }
 
 const _: () = assert!(fits::<Momentum>() && fits::<E3>() && fits::<FundingFade>());

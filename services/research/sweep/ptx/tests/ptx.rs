@@ -4,8 +4,19 @@
 const ROUNDED: &[&str] = &["add.rn.", "sub.rn.", "mul.rn.", "div.rn.", "sqrt.rn."];
 
 /// Those that round nothing: moves, signs, comparisons.
-const EXACT: &[&str] =
-    &["abs.f64", "neg.f64", "mov.", "ld.", "st.", "selp.", "setp.", "cvt.rn.f64.s", "cvt.rn.f64.u", "cvt.rzi.s", "cvt.rzi.u"];
+const EXACT: &[&str] = &[
+    "abs.f64",
+    "neg.f64",
+    "mov.",
+    "ld.",
+    "st.",
+    "selp.",
+    "setp.",
+    "cvt.rn.f64.s",
+    "cvt.rn.f64.u",
+    "cvt.rzi.s",
+    "cvt.rzi.u",
+];
 
 /// What a line does that the kernel must not.
 fn fault(line: &str) -> Option<&'static str> {

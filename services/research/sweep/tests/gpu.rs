@@ -1,0 +1,276 @@
+//! The GPU's path against the CPU's: slices on the host, whole studies through a driver made for tests, and, where there
+//! is one, on a GPU.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test says what broke by panicking
+
+#[path = "../../../../libs/sweep/tests/random/mod.rs"]
+#[allow(dead_code)]
+mod random;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use mesh_kernel::run::{RunRules, Summary};
+use mesh_kernel::strategy::e3::{self, E3};
+use mesh_kernel::strategy::funding_fade::FundingFade;
+use mesh_kernel::strategy::momentum::Momentum;
+use mesh_kernel::strategy::{Strategy, StrategyParams};
+use mesh_sweep::{History, Shared, Swept, streaming};
+use proptest::prelude::*;
+use random::Random;
+use sweep::gpu::{self, Gpu, GpuError};
+use sweep_ptx::{Job, Outcome, Row, Rules, STATE_BYTES, run_configuration};
+
+struct Study<S: Strategy> {
+    history: History,
+    rules: RunRules,
+    params: Vec<S::Params>,
+}
+
+impl<S: Swept> Study<S> {
+    fn random(seed: u64, configurations: usize) -> Self {
+        let mut random = Random(seed);
+        let (scale, price) = random.scale();
+        let (history, rules) = (random.history(scale, price), random.rules(scale, price));
+        let base = base::<S>();
+        let params = (0..configurations).map(|_| random.params(&base)).collect();
+        Self { history, rules, params }
+    }
+}
+
+/// Values to start from: with its defaults E3 hardly trades.
+fn base<S: Swept>() -> Vec<f64> {
+    let mut base = Vec::new();
+    match S::NAME {
+        E3::NAME => StrategyParams::for_each_value(&e3::Params::high_trade(), |value| base.push(value)),
+        _ => S::Params::default().for_each_value(|value| base.push(value)),
+    }
+    base
+}
+
+/// What threads make of a study whose history goes in slices of any lengths: by hand, with no driver.
+fn sliced<S: Swept>(study: &Study<S>, random: &mut Random) -> Vec<Summary> {
+    let shared = Shared::<S>::new(&study.history, &study.params);
+    let (history, count, width) = (&study.history, study.params.len(), shared.series().len());
+    let row = |at| {
+        let bar = &history.bars()[at];
+        Row::new(bar, &history.context(at), history.settlement(at), history.ends_period(at))
+    };
+    let mut params = Vec::new();
+    let mut values = Vec::new();
+    study.params.iter().for_each(|params| params.for_each_value(|value| values.push(value)));
+    let parameters = values.len() / count;
+    (0..parameters).for_each(|p| params.extend((0..count).map(|i| values[i * parameters + p])));
+    let columns: Vec<u32> = (0..S::SLOTS)
+        .flat_map(|slot| (0..count).map(move |i| (slot, i)))
+        .map(|(slot, i)| shared.slots(i)[slot])
+        .collect();
+    let rules = Rules::of(&study.rules);
+    let mut states = vec![u128::MAX; count * STATE_BYTES / 16];
+    let mut outcomes = vec![Outcome::default(); count];
+    let mut first = 0;
+    while first < history.len() {
+        let bars = (1 + random.below(150) as usize).min(history.len() - first);
+        let base = first.saturating_sub(1);
+        let rows: Vec<Row> = (base..first + bars).map(row).collect();
+        let all: Vec<&[f64]> = shared.series().map(|(_, values)| values).collect();
+        let series: Vec<f64> = (base..first + bars).flat_map(|at| all.iter().map(move |values| values[at])).collect();
+        let job = Job {
+            rows: rows.as_ptr(),
+            series: series.as_ptr(),
+            params: params.as_ptr(),
+            columns: columns.as_ptr(),
+            rules: &raw const rules,
+            states: states.as_mut_ptr().cast(),
+            outcomes: outcomes.as_mut_ptr(),
+            width: width as u32,
+            first: first as u32,
+            count: bars as u32,
+            configurations: count as u32,
+        };
+        for number in 0..count as u32 {
+            // SAFETY: the arrays above are as `Job` says.
+            #[allow(unsafe_code)]
+            unsafe {
+                run_configuration::<S>(&job, number);
+            }
+        }
+        first += bars;
+    }
+    outcomes.iter().map(Outcome::summary).collect()
+}
+
+fn slices_are_streaming<S: Swept>(seed: u64) -> Result<(), TestCaseError> {
+    let study = Study::<S>::random(seed, 3);
+    let summaries = sliced(&study, &mut Random(seed ^ 1));
+    for (params, summary) in study.params.iter().zip(summaries) {
+        let expected = streaming::<S>(&study.history, params, &study.rules);
+        prop_assert_eq!(summary, expected, "seed {}, {:?} {:?}", seed, params, &study.rules);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, max_shrink_iters: 0, ..ProptestConfig::default() })]
+
+    #[test]
+    fn slices_have_the_summary_of_streaming(seed: u64) {
+        slices_are_streaming::<Momentum>(seed)?;
+        slices_are_streaming::<E3>(seed)?;
+        slices_are_streaming::<FundingFade>(seed)?;
+    }
+}
+
+/// Runs a test of this file, one that is ignored otherwise, in a process whose driver is the one made for tests.
+fn with_fake_driver(test: &str, settings: &[(&str, &str)]) -> Output {
+    let here = std::env::current_exe().unwrap();
+    let build = here.parent().and_then(|deps| deps.parent()).unwrap();
+    let fake = build.join("examples/libfake_cuda.so");
+    assert!(fake.exists(), "{} is not built: cargo builds it with this package's tests", fake.display());
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(fake, folder.path().join("libcuda.so.1")).unwrap();
+    let mut child = Command::new(&here);
+    child.args(["--ignored", "--exact", test, "--nocapture"]).env("LD_LIBRARY_PATH", folder.path());
+    child.envs(settings.iter().copied()).env("SWEEP_FAKE_CUDA", "1").output().unwrap()
+}
+
+#[track_caller]
+fn assert_passed(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    said
+}
+
+/// True in the process that `with_fake_driver` starts.
+fn is_child() -> bool {
+    std::env::var_os("SWEEP_FAKE_CUDA").is_some()
+}
+
+/// A study, all at once and in the smallest pieces, against the CPU's.
+fn same_on<S: Swept>(gpu: &Gpu, seed: u64, configurations: usize) {
+    let study = Study::<S>::random(seed, configurations);
+    let shared = Shared::<S>::new(&study.history, &study.params);
+    let expected = shared.run(&study.rules, 1..configurations);
+    let run = |memory_bytes, passed: &mut dyn FnMut(u64) -> bool| {
+        gpu.run(&shared, &study.rules, 1..configurations, memory_bytes, passed)
+    };
+    let Err(GpuError::Memory { needed_bytes, budget_bytes: 1 }) = run(1, &mut |_| true) else {
+        panic!("a byte of memory was enough")
+    };
+    for memory_bytes in [u64::MAX, needed_bytes] {
+        let mut done = 0;
+        let mut passed = |bars| {
+            done += bars;
+            true
+        };
+        assert_eq!(run(memory_bytes, &mut passed).unwrap().as_ref(), Some(&expected), "{} {seed}", S::NAME);
+        assert_eq!(done, (configurations as u64 - 1) * study.history.len() as u64);
+    }
+    assert_eq!(run(u64::MAX, &mut |_| false), Ok(None), "given up");
+    assert_eq!(gpu.run(&shared, &study.rules, 5..5, 1, &mut |_| true), Ok(Some(Vec::new())));
+}
+
+#[test]
+#[ignore = "started by a_study_through_the_driver_is_the_cpu_s"]
+fn child_study() {
+    if !is_child() {
+        return;
+    }
+    let gpu = Gpu::open().unwrap();
+    assert_eq!(gpu.name(), "a card made for tests");
+    for seed in 0..3 {
+        same_on::<Momentum>(&gpu, seed, 1_300);
+        same_on::<E3>(&gpu, seed, 1_300);
+        same_on::<FundingFade>(&gpu, seed, 1_300);
+    }
+    // From another thread than the one that opened it.
+    let other = || same_on::<Momentum>(&gpu, 9, 50);
+    std::thread::scope(|scope| scope.spawn(other).join()).unwrap();
+}
+
+#[test]
+fn a_study_through_the_driver_is_the_cpu_s() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let path = log.path().to_str().unwrap();
+    assert_passed(&with_fake_driver("child_study", &[("FAKE_CUDA_LOG", path)]));
+    let launches = std::fs::read_to_string(path).unwrap();
+    let launches: Vec<Vec<u32>> =
+        launches.lines().map(|line| line.split(' ').map(|number| number.parse().unwrap()).collect()).collect();
+    let has = |what: fn(&Vec<u32>) -> bool| launches.iter().any(what);
+    assert!(has(|l| l[0] > 0), "bars went in slices");
+    assert!(has(|l| l[2] == 1_299) && has(|l| l[2] < 1_299 && l[2] > 500), "configurations went in chunks");
+}
+
+#[test]
+#[ignore = "started by errors_say_what_to_do"]
+fn child_error() {
+    if !is_child() {
+        return;
+    }
+    let study = Study::<Momentum>::random(3, 40);
+    let shared = Shared::<Momentum>::new(&study.history, &study.params);
+    let found = Gpu::open().and_then(|gpu| gpu.run(&shared, &study.rules, 0..40, u64::MAX, &mut |_| true));
+    match found {
+        Ok(_) => println!("no error"),
+        Err(error) => println!("error: {error}"),
+    }
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let cases = [
+        ("FAKE_CUDA_FAILS", "cuInit=100", "nvidia-smi -L"),
+        ("FAKE_CUDA_FAILS", "cuDeviceGet=101", "no GPU"),
+        ("FAKE_CUDA_FAILS", "cuModuleLoadDataEx=218", "compute capability 8.0"),
+        ("FAKE_CUDA_FAILS", "cuMemAlloc_v2=2", "OutOfMemory"),
+        ("FAKE_CUDA_FAILS", "cuLaunchKernel=700", "starting the kernel: IllegalAddress"),
+        ("FAKE_CUDA_FAILS", "cuStreamSynchronize=719", "running the kernel: LaunchFailed"),
+        ("FAKE_CUDA_FAILS", "cuMemcpyDtoH_v2=700", "copying from it"),
+        ("FAKE_CUDA_BYTES", "20000", "too small: expected at least"),
+        ("FAKE_CUDA_BYTES", "64000000", "no error"),
+    ];
+    for (name, value, expected) in cases {
+        let said = assert_passed(&with_fake_driver("child_error", &[(name, value)]));
+        assert!(said.contains(expected), "{value}: {said}");
+    }
+}
+
+#[test]
+fn without_a_gpu_one_line_says_so_unless_it_is_demanded() {
+    let mut said = Vec::new();
+    match gpu::open(false, |line| said.push(line.to_owned())) {
+        Ok(Some(gpu)) => println!("skipped: there is a GPU, {}", gpu.name()),
+        Ok(None) => {
+            assert!(said.len() == 1 && said[0].starts_with("on the CPU: ") && !said[0].contains('\n'), "{said:?}");
+            assert!(gpu::open(true, |_| panic!("an error is no line")).is_err());
+        }
+        Err(error) => panic!("not demanded: {error}"),
+    }
+}
+
+/// `./manage.sh test gpu`.
+#[test]
+fn whole_studies_on_this_machine_s_gpu_are_the_cpu_s() {
+    let gpu = match Gpu::open() {
+        Ok(gpu) => gpu,
+        Err(error) => return println!("skipped, nothing was compared on a GPU: {error}"),
+    };
+    println!("on {}", gpu.name());
+    let start = Instant::now();
+    for seed in 100..120 {
+        same_on::<Momentum>(&gpu, seed, 20_000);
+        same_on::<E3>(&gpu, seed, 20_000);
+        same_on::<FundingFade>(&gpu, seed, 20_000);
+    }
+    println!(
+        "60 studies of 20,000 configurations: the same to the last bit, in {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+}
+
+/// The example is where the tests look for it.
+#[test]
+fn the_driver_for_tests_is_built() {
+    let here: PathBuf = std::env::current_exe().unwrap();
+    assert!(here.parent().unwrap().parent().unwrap().join("examples/libfake_cuda.so").exists());
+}
