@@ -23,6 +23,7 @@ pub mod returns;
 pub mod run;
 pub mod sizing;
 pub mod strategy;
+pub mod stretch;
 pub mod trader;
 mod wide;
 

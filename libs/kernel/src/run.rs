@@ -11,6 +11,10 @@
 //! Not here: several symbols that share capital, resting orders in books, the conventions of other programs
 //! (`libs/backtest`).
 
+mod stretch;
+
+pub use stretch::MAX_TICKS;
+
 use crate::account::{Account, Booked, Money, Overflow, Scale, notional};
 use crate::decision::{Action, Decision, Gate, Side};
 use crate::digest::Digest;

@@ -5,6 +5,7 @@
 //! or between two bars, is settled with the next usable bar, at its open, as `mesh_backtest` does.
 
 use core::fmt;
+use core::ops::Range;
 
 use mesh_backtest::fills::rate_of_bp;
 use mesh_backtest::{Funding, TimedBar};
@@ -14,6 +15,7 @@ use mesh_kernel::run::Settlement;
 use mesh_kernel::{Bar, Context};
 
 use crate::bits::Bits;
+use crate::pyramid::Pyramid;
 
 const HOUR_NS: f64 = 3_600e9;
 /// Ticks are 64 bits; what is measured from a price (stops, slippage) needs room above it.
@@ -101,6 +103,8 @@ pub struct History {
     /// Last bars of periods, rising.
     period_ends: Vec<u32>,
     ends_period: Bits,
+    pyramid: Pyramid,
+    fits: bool,
     scale: Scale,
     period_ns: u64,
     span_ns: u64,
@@ -135,8 +139,13 @@ impl History {
         let (Some(first), Some(last)) = (times.first(), times.last()) else { return Err(HistoryError::Empty) };
         if u32::try_from(bars.len()).is_ok_and(|count| count < u32::MAX) {
             let interval = times.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(period_ns);
+            let bars_used: Vec<Bar> = used.iter().map(|i| bars[*i].bar).collect();
+            let ticks: Vec<i64> = bars_used.iter().map(|bar| scale.ticks(bar.close)).collect();
+            let fits = ticks.iter().all(|ticks| *ticks <= mesh_kernel::run::MAX_TICKS);
             let mut history = Self {
-                bars: used.iter().map(|i| bars[*i].bar).collect(),
+                pyramid: Pyramid::new(&bars_used, ticks),
+                fits,
+                bars: bars_used,
                 settlements: Vec::new(),
                 settles: Bits::new(used.len()),
                 has_inputs: false,
@@ -219,7 +228,7 @@ impl History {
     pub fn bytes(&self) -> u64 {
         let inputs: usize = self.inputs.columns().iter().map(|column| size_of_val(column.as_slice())).sum();
         let lists = size_of_val(self.settlements.as_slice()) + size_of_val(self.period_ends.as_slice());
-        let bits = self.settles.bytes() + self.ends_period.bytes();
+        let bits = self.settles.bytes() + self.ends_period.bytes() + self.pyramid.bytes();
         (size_of_val(self.bars.as_slice()) + inputs + lists + bits) as u64
     }
 
@@ -231,6 +240,30 @@ impl History {
         }
         let at = self.settlements.binary_search_by_key(&(bar as u32), |(at, _)| *at).ok()?;
         self.settlements.get(at).map(|(_, settlement)| settlement)
+    }
+
+    /// The first bar from `bar` on with a settlement; beyond the end where there is none.
+    #[inline]
+    pub(crate) fn next_settlement(&self, bar: usize) -> usize {
+        let at = self.settlements.partition_point(|(at, _)| (*at as usize) < bar);
+        self.settlements.get(at).map_or(usize::MAX, |(at, _)| *at as usize)
+    }
+
+    /// Extremes of stretches of bars.
+    pub(crate) const fn pyramid(&self) -> &Pyramid {
+        &self.pyramid
+    }
+
+    /// True where closes are within what stretches can be marked at.
+    pub(crate) const fn fits(&self) -> bool {
+        self.fits
+    }
+
+    /// The last bars of periods within some bars.
+    #[inline]
+    pub(crate) fn period_ends_in(&self, bars: Range<usize>) -> &[u32] {
+        let at = |bar: usize| self.period_ends.partition_point(|end| (*end as usize) < bar);
+        self.period_ends.get(at(bars.start)..at(bars.end)).unwrap_or(&[])
     }
 
     /// All settlements, by bar.

@@ -4,26 +4,18 @@ use core::ops::Range;
 
 use mesh_kernel::Bar;
 use mesh_kernel::run::{Fill, Run, RunRules, Summary};
-use mesh_kernel::strategy::e3::E3;
-use mesh_kernel::strategy::funding_fade::FundingFade;
-use mesh_kernel::strategy::momentum::Momentum;
+use mesh_kernel::strategy::Strategy;
 use mesh_kernel::strategy::series::{FromSeries, SeriesKey, SeriesState};
-use mesh_kernel::strategy::{Input, Strategy};
 
 use crate::history::History;
+use crate::skip::Skip;
+use crate::swept::{Order, Swept, View};
 
 /// Most series that a configuration reads.
 pub const MAX_SLOTS: usize = 8;
 
 /// Bars that all configurations take before the next ones: their series stay in the processor's cache.
 const BLOCK: usize = 4096;
-
-/// A strategy that can be swept.
-pub trait Swept: FromSeries {}
-
-impl Swept for Momentum {}
-impl Swept for E3 {}
-impl Swept for FundingFade {}
 
 /// The indicator series of some configurations, each computed once. It is shared between threads, each of which
 /// advances lanes of its own.
@@ -32,8 +24,16 @@ pub struct Shared<'h, S: Strategy> {
     history: &'h History,
     keys: Vec<SeriesKey>,
     series: Vec<Vec<f64>>,
+    orders: Vec<Order>,
     params: Vec<S::Params>,
-    slots: Vec<[u32; MAX_SLOTS]>,
+    slots: Vec<Slots>,
+}
+
+/// What a configuration reads: numbers of series, by slot, and of their order.
+#[derive(Clone, Copy, Debug)]
+struct Slots {
+    series: [u32; MAX_SLOTS],
+    order: u32,
 }
 
 /// A configuration under way.
@@ -69,6 +69,15 @@ fn keys<S: FromSeries>(params: &[S::Params]) -> Vec<SeriesKey> {
     keys
 }
 
+/// The distinct pairs of series whose order some configurations ask for.
+fn pairs<S: Swept>(params: &[S::Params]) -> Vec<(SeriesKey, SeriesKey)> {
+    let Some((a, b)) = S::ORDER else { return Vec::new() };
+    let mut pairs: Vec<_> = params.iter().map(|params| (S::series(params, a), S::series(params, b))).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
 fn compute(key: SeriesKey, bars: &[Bar]) -> Vec<f64> {
     let mut state = SeriesState::new(key);
     bars.iter().map(|bar| state.update(bar)).collect()
@@ -78,28 +87,35 @@ impl<'h, S: Swept> Shared<'h, S> {
     /// What `new` would hold for these configurations.
     #[must_use]
     pub fn bytes_needed(history: &History, params: &[S::Params]) -> u64 {
-        bytes::<S>(keys::<S>(params).len(), history.len(), params.len())
+        bytes::<S>(history, keys::<S>(params).len(), pairs::<S>(params).len(), params.len())
     }
 
     /// Computes what the configurations share.
     #[must_use]
     pub fn new(history: &'h History, params: &[S::Params]) -> Self {
-        let keys = keys::<S>(params);
-        let at = |key: SeriesKey| keys.binary_search(&key).map_or(u32::MAX, |at| at as u32);
+        let (keys, pairs) = (keys::<S>(params), pairs::<S>(params));
+        let at = |key: SeriesKey| keys.binary_search(&key).unwrap_or(usize::MAX);
+        let series: Vec<Vec<f64>> = keys.iter().map(|key| compute(*key, history.bars())).collect();
+        let values = |key: SeriesKey| series.get(at(key)).map_or(&[][..], Vec::as_slice);
+        let orders = pairs.iter().map(|(a, b)| Order::new(values(*a), values(*b))).collect();
         let slots = |params: &S::Params| {
-            let mut slots = [0; MAX_SLOTS];
-            slots.iter_mut().take(S::SLOTS).enumerate().for_each(|(slot, to)| *to = at(S::series(params, slot)));
+            let mut slots = Slots { series: [0; MAX_SLOTS], order: 0 };
+            let series = slots.series.iter_mut().take(S::SLOTS).enumerate();
+            series.for_each(|(slot, to)| *to = at(S::series(params, slot)) as u32);
+            if let Some((a, b)) = S::ORDER {
+                let pair = (S::series(params, a), S::series(params, b));
+                slots.order = pairs.binary_search(&pair).unwrap_or(usize::MAX) as u32;
+            }
             slots
         };
         let slots = params.iter().map(slots).collect();
-        let series = keys.iter().map(|key| compute(*key, history.bars())).collect();
-        Self { history, keys, series, params: params.to_vec(), slots }
+        Self { history, keys, series, orders, params: params.to_vec(), slots }
     }
 
     /// Memory that it holds, the history's apart.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        bytes::<S>(self.keys.len(), self.history.len(), self.params.len())
+        bytes::<S>(self.history, self.keys.len(), self.orders.len(), self.params.len())
     }
 
     /// The history.
@@ -122,20 +138,20 @@ impl<'h, S: Swept> Shared<'h, S> {
     /// Which of `series` a configuration reads, by slot.
     #[must_use]
     pub fn slots(&self, configuration: usize) -> &[u32] {
-        self.slots.get(configuration).and_then(|slots| slots.get(..S::SLOTS)).unwrap_or(&[])
+        self.slots.get(configuration).and_then(|slots| slots.series.get(..S::SLOTS)).unwrap_or(&[])
     }
 
     /// The features of a configuration at a bar, warm-up over.
     #[must_use]
     pub fn features(&self, configuration: usize, bar: usize) -> Option<S::Features> {
-        let slots = self.slots.get(configuration)?;
-        let columns = self.columns(slots);
+        let view = self.view(self.slots.get(configuration)?);
         let at = self.history.bars().get(bar)?;
-        Some(S::features(at, bar, |slot, bar| value(&columns, slot, bar)))
+        Some(S::features(at, bar, |slot, bar| view.value(slot, bar)))
     }
 
-    fn columns(&self, slots: &[u32; MAX_SLOTS]) -> [&[f64]; MAX_SLOTS] {
-        slots.map(|at| self.series.get(at as usize).map_or(&[][..], Vec::as_slice))
+    fn view(&self, slots: &Slots) -> View<'_> {
+        let columns = slots.series.map(|at| self.series.get(at as usize).map_or(&[][..], Vec::as_slice));
+        View { history: self.history, columns, order: self.orders.get(slots.order as usize) }
     }
 
     /// Lanes of some configurations, before the first bar: what bounds the memory in flight.
@@ -163,28 +179,21 @@ impl<'h, S: Swept> Shared<'h, S> {
         let from = lanes.iter().map(Lane::bars).min().unwrap_or(to);
         for block in (from..to).step_by(BLOCK) {
             for lane in lanes.iter_mut() {
-                self.step(lane, rules, (block + BLOCK).min(to), &mut on_fill);
+                self.advance_lane(lane, rules, (block + BLOCK).min(to), &mut on_fill);
             }
         }
     }
 
-    /// Bar by bar.
-    fn step(&self, lane: &mut Lane<S>, rules: &RunRules, to: usize, on_fill: &mut impl FnMut(u32, &Fill)) {
+    fn advance_lane(&self, lane: &mut Lane<S>, rules: &RunRules, to: usize, on_fill: &mut impl FnMut(u32, &Fill)) {
         let number = lane.configuration;
         let (Some(params), Some(slots)) = (self.params.get(number as usize), self.slots.get(number as usize)) else {
             return;
         };
-        let columns = self.columns(slots);
-        while (lane.next as usize) < to {
-            let at = lane.next as usize;
-            let Some(bar) = self.history.bars().get(at) else { return };
-            let features = S::features(bar, at, |slot, bar| value(&columns, slot, bar));
-            let context = self.history.context(at);
-            let input = Input { bar, features: &features, context: &context };
-            let (settlement, ends_period) = (self.history.settlement(at), self.history.ends_period(at));
+        let from = lane.bars();
+        if from < to {
             let on_fill = &mut |fill: &Fill| on_fill(number, fill);
-            lane.run.step(params, rules, &input, settlement, ends_period, on_fill);
-            lane.next += 1;
+            Skip::new(self.view(slots), params, rules).advance(&mut lane.run, from..to, on_fill);
+            lane.next = to as u32;
         }
     }
 
@@ -197,20 +206,16 @@ impl<'h, S: Swept> Shared<'h, S> {
     }
 }
 
-#[inline]
-fn value(columns: &[&[f64]; MAX_SLOTS], slot: usize, bar: usize) -> f64 {
-    columns.get(slot).and_then(|column| column.get(bar)).copied().unwrap_or(0.0)
-}
-
-fn bytes<S: Strategy>(series: usize, bars: usize, configurations: usize) -> u64 {
-    let a_configuration = size_of::<S::Params>() + size_of::<[u32; MAX_SLOTS]>();
-    series as u64 * (bars * size_of::<f64>() + size_of::<SeriesKey>()) as u64
-        + (configurations * a_configuration) as u64
+fn bytes<S: Strategy>(history: &History, series: usize, orders: usize, configurations: usize) -> u64 {
+    let a_series = history.len() * size_of::<f64>() + size_of::<SeriesKey>();
+    let a_configuration = size_of::<S::Params>() + size_of::<Slots>();
+    (series * a_series + configurations * a_configuration) as u64 + orders as u64 * Order::bytes_needed(history.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mesh_kernel::strategy::momentum::Momentum;
 
     #[test]
     fn a_lane_is_small() {

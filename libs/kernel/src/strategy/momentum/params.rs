@@ -106,7 +106,9 @@ impl Params {
         averages.max(wilder).max(self.bb_period).max(self.volume_period)
     }
 
-    pub(super) const fn regime_rules(&self) -> RegimeRules {
+    /// Where one kind of market ends and another begins.
+    #[must_use]
+    pub const fn regime_rules(&self) -> RegimeRules {
         RegimeRules {
             adx_trend: self.regime_adx_trend,
             adx_range: self.regime_adx_range,

@@ -1,0 +1,255 @@
+//! Stretches of bars in which nothing happens, taken at once: exactly what bar by bar would have come to.
+//!
+//! A stretch is known by extremes that many configurations share: its highest high and lowest low ([`Watch`]), and what
+//! its closes do between their ends ([`Closes`]). Levels follow from extremes exactly, because each is a rounded sum
+//! or product that rises with the best price. Where a stretch may hold an event, `pass` says so and changes nothing:
+//! it errs on that side alone, and the caller takes a shorter one, in the end a single bar.
+
+use crate::decision::Side;
+use crate::exits::Position;
+use crate::math::{max, min};
+use crate::trader::{TradeRules, Trader};
+
+/// An open position as it watches for its next event. Prices of shorts are mirrored (negated), so that every position
+/// gains upwards; rounding is symmetric, so the bits stay the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Watch {
+    is_short: bool,
+    entry: f64,
+    /// Least stop that was reached so far; minus infinity for a short without one.
+    stop: f64,
+    best: f64,
+    /// Price at which something ends: target or partial take-profit.
+    cap: f64,
+    /// Gain from which the stop trails.
+    trail_gain: f64,
+    trail_distance: f64,
+    trail_factor: f64,
+    /// Gain from which it stands at the entry.
+    even_gain: f64,
+    last_entry: f64,
+    /// Gain since the last entry at which an addition may come.
+    add_gain: f64,
+    /// Bars that may pass before the time stop.
+    bars_left: u32,
+    passed: u32,
+}
+
+impl Watch {
+    /// Of a position that is open; `None` where it can't be watched: it has no range to measure its levels by yet.
+    #[must_use]
+    pub fn new(position: &Position, rules: &TradeRules) -> Option<Self> {
+        if position.side == Side::Flat || position.atr <= 0.0 {
+            return None;
+        }
+        let exits = &rules.exits;
+        let is_short = position.side == Side::Short;
+        let sign = position.side.sign();
+        let mirrored = |price: f64| if is_short { -price } else { price };
+        let level = |price: f64| if price > 0.0 { mirrored(price) } else { f64::INFINITY };
+        let none = if is_short { f64::NEG_INFINITY } else { 0.0 };
+        let bars_left = match exits.time_stop_bars {
+            0 => u32::MAX,
+            most => most.saturating_sub(position.bars).saturating_sub(1),
+        };
+        Some(Self {
+            is_short,
+            entry: mirrored(position.entry_price),
+            stop: if position.stop_price > 0.0 { mirrored(position.stop_price) } else { none },
+            best: mirrored(position.best_price),
+            cap: min(level(position.target_price), level(position.partial_price(exits))),
+            trail_gain: exits.trail_start_atr * position.atr,
+            trail_distance: if exits.trail_atr > 0.0 { exits.trail_atr * position.atr } else { f64::INFINITY },
+            // Of a mirrored price, which is negative for shorts: nothing, or below every stop.
+            trail_factor: if exits.trail_bp > 0.0 {
+                1.0 - sign * (exits.trail_bp / 1e4)
+            } else {
+                sign * f64::NEG_INFINITY
+            },
+            even_gain: if exits.break_even_atr > 0.0 { exits.break_even_atr * position.atr } else { f64::INFINITY },
+            last_entry: mirrored(position.last_entry_price),
+            add_gain: if position.adds < rules.pyramid_max {
+                rules.pyramid_step_atr * position.atr
+            } else {
+                f64::INFINITY
+            },
+            bars_left,
+            passed: 0,
+        })
+    }
+
+    /// True for a short.
+    #[must_use]
+    pub const fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// Bars that may still pass before the time stop.
+    #[must_use]
+    pub const fn bars_left(&self) -> u32 {
+        self.bars_left
+    }
+
+    /// Takes `bars` bars, at most `bars_left`, with these extremes; false, and nothing changes, where something may
+    /// happen among them.
+    #[must_use]
+    #[inline]
+    pub fn pass(&mut self, bars: u32, high: f64, low: f64) -> bool {
+        let (high, low) = if self.is_short { (-low, -high) } else { (high, low) };
+        let best = max(self.best, high);
+        let gain = best - self.entry;
+        let mut stop = self.stop;
+        if gain >= self.trail_gain {
+            stop = max(max(stop, best - self.trail_distance), best * self.trail_factor);
+        }
+        if gain >= self.even_gain {
+            stop = max(stop, self.entry);
+        }
+        if low <= stop || high >= self.cap || high - self.last_entry >= self.add_gain {
+            return false;
+        }
+        (self.stop, self.best) = (stop, best);
+        self.bars_left -= bars;
+        self.passed += bars;
+        true
+    }
+
+    /// Brings a position on to where the watch stands.
+    pub fn apply(&self, position: &mut Position) {
+        let mirrored = |price: f64| if self.is_short { -price } else { price };
+        position.best_price = mirrored(self.best);
+        position.stop_price = if self.stop == f64::NEG_INFINITY { 0.0 } else { mirrored(self.stop) };
+        position.bars = position.bars.saturating_add(self.passed);
+    }
+}
+
+impl Trader {
+    /// Bars without a position pass.
+    pub const fn rest(&mut self, bars: u32) {
+        self.cooldown = self.cooldown.saturating_sub(bars);
+    }
+}
+
+/// Closes of consecutive bars, in ticks: all that marking the books at each of them depends on, for any position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closes {
+    /// Highest.
+    pub max: i64,
+    /// Lowest.
+    pub min: i64,
+    /// Largest fall from one to a later one.
+    pub drop: i64,
+    /// Largest rise from one to a later one.
+    pub rise: i64,
+    /// Lowest from the first highest on.
+    pub after_max: i64,
+    /// Highest from the first lowest on.
+    pub after_min: i64,
+}
+
+impl Closes {
+    /// One close.
+    #[must_use]
+    pub const fn one(ticks: i64) -> Self {
+        Self { max: ticks, min: ticks, drop: 0, rise: 0, after_max: ticks, after_min: ticks }
+    }
+
+    /// These, then others. Ticks are at most 2^60 in size.
+    #[must_use]
+    #[inline]
+    pub fn then(self, next: &Self) -> Self {
+        Self {
+            max: self.max.max(next.max),
+            min: self.min.min(next.min),
+            drop: self.drop.max(next.drop).max(self.max - next.min),
+            rise: self.rise.max(next.rise).max(next.max - self.min),
+            after_max: if next.max > self.max { next.after_max } else { self.after_max.min(next.min) },
+            after_min: if next.min < self.min { next.after_min } else { self.after_min.max(next.max) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::bar::Bar;
+    use crate::exits::{ExitReason, ExitRules};
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn plain(ticks: &[i64]) -> Closes {
+        let (max, min) = (*ticks.iter().max().unwrap(), *ticks.iter().min().unwrap());
+        let first = |x: i64| ticks.iter().position(|t| *t == x).unwrap();
+        let pairs = || ticks.iter().enumerate().flat_map(|(i, a)| ticks[i..].iter().map(move |b| b - a));
+        Closes {
+            max,
+            min,
+            drop: pairs().map(|d| -d).max().unwrap(),
+            rise: pairs().max().unwrap(),
+            after_max: *ticks[first(max)..].iter().min().unwrap(),
+            after_min: *ticks[first(min)..].iter().max().unwrap(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn closes_join(ticks in prop::collection::vec(-20i64..20, 1..30), cut in any::<prop::sample::Index>()) {
+            let joined = |ticks: &[i64]| ticks.iter().map(|t| Closes::one(*t)).reduce(|a, b| a.then(&b));
+            let cut = cut.index(ticks.len());
+            let whole = joined(&ticks).unwrap();
+            prop_assert_eq!(whole, plain(&ticks));
+            if let (Some(left), Some(right)) = (joined(&ticks[..cut]), joined(&ticks[cut..])) {
+                prop_assert_eq!(left.then(&right), whole);
+            }
+        }
+
+        /// Where a stretch passes, the position is to the last bit what bar by bar makes of it, and nothing ended.
+        #[test]
+        fn a_stretch_that_passes_is_its_bars(
+            moves in prop::collection::vec((-0.02..0.02f64, 0.0..0.01f64, 0.0..0.01f64), 1..12),
+            is_short: bool,
+            levels in prop::array::uniform7(prop::option::of(0.0..6.0f64)),
+            time_stop_bars in 0u32..12,
+        ) {
+            let [stop, target, trail, trail_bp, start, even, partial] = levels.map(|level| level.unwrap_or(0.0));
+            let exits = ExitRules {
+                stop_atr: stop,
+                target_atr: target,
+                trail_atr: trail,
+                trail_bp: trail_bp * 50.0,
+                trail_start_atr: start,
+                break_even_atr: even,
+                time_stop_bars,
+                partial_atr: partial,
+                partial_fraction: 0.5,
+            };
+            let rules = TradeRules { exits, ..TradeRules::default() };
+            let side = if is_short { Side::Short } else { Side::Long };
+            let mut position = Position::open(&exits, side, 100.0, 1.0);
+            let mut watch = Watch::new(&position, &rules).unwrap();
+            let mut price = 100.0;
+            let bar = |(step, up, down): (f64, f64, f64)| {
+                let open = price;
+                price *= 1.0 + step;
+                let (high, low) = (f64::max(open, price) * (1.0 + up), f64::min(open, price) * (1.0 - down));
+                Bar { open, high, low, close: price, volume: 1.0 }
+            };
+            let bars: Vec<Bar> = moves.into_iter().map(bar).collect();
+            let high = bars.iter().map(|bar| bar.high).fold(f64::MIN, f64::max);
+            let low = bars.iter().map(|bar| bar.low).fold(f64::MAX, f64::min);
+            let count = bars.len() as u32;
+            let before = watch;
+            if count <= watch.bars_left() && watch.pass(count, high, low) {
+                let mut passed = position;
+                watch.apply(&mut passed);
+                for bar in &bars {
+                    prop_assert_eq!(position.on_bar(&exits, bar).reason, ExitReason::None);
+                }
+                prop_assert_eq!(passed, position);
+            } else {
+                prop_assert_eq!(watch, before);
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a strategy must say, 64 bars at a time, so that a sweep need not ask it about every bar.
+//!
+//! Words may hold bits too many: those bars are taken one by one. They never hold one too few.
+
+use mesh_kernel::Side;
+use mesh_kernel::strategy::series::FromSeries;
+
+use crate::bits::Bits;
+use crate::history::History;
+use crate::shared::MAX_SLOTS;
+
+/// A strategy that can be swept.
+pub trait Swept: FromSeries {
+    /// Two slots whose order is a signal: it is computed once for each pair of series.
+    const ORDER: Option<(usize, usize)> = None;
+
+    /// Bars of a word in which a flat one may enter.
+    fn enter(view: &View<'_>, params: &Self::Params, word: usize) -> u64;
+
+    /// Bars of a word in which the signal may end a position of a side.
+    fn leave(view: &View<'_>, params: &Self::Params, side: Side, word: usize) -> u64;
+
+    /// Brings the signal's memory, that before bar `since`, to that before bar `at`.
+    fn remember(&mut self, view: &View<'_>, params: &Self::Params, since: usize, at: usize) {
+        let _ = (view, params, since, at);
+    }
+}
+
+/// Which of two series stands above the other, a bit a bar.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    above: Bits,
+    below: Bits,
+}
+
+impl Order {
+    pub(crate) fn new(a: &[f64], b: &[f64]) -> Self {
+        let (mut above, mut below) = (Bits::new(a.len()), Bits::new(a.len()));
+        for (i, (a, b)) in a.iter().zip(b).enumerate() {
+            if a > b {
+                above.set(i);
+            } else if a < b {
+                below.set(i);
+            }
+        }
+        Self { above, below }
+    }
+
+    pub(crate) fn bytes_needed(bars: usize) -> u64 {
+        (2 * bars.div_ceil(64) * size_of::<u64>()) as u64
+    }
+}
+
+/// The series of one configuration, and the history.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The history.
+    pub history: &'a History,
+    pub(crate) columns: [&'a [f64]; MAX_SLOTS],
+    pub(crate) order: Option<&'a Order>,
+}
+
+impl View<'_> {
+    /// A value of a slot's series.
+    #[must_use]
+    #[inline]
+    pub fn value(&self, slot: usize, bar: usize) -> f64 {
+        self.columns.get(slot).and_then(|column| column.get(bar)).copied().unwrap_or(0.0)
+    }
+
+    /// Bars of a word where the first series of `ORDER` stands above the second, and below it.
+    #[must_use]
+    #[inline]
+    pub fn order(&self, word: usize) -> (u64, u64) {
+        self.order.map_or((0, 0), |order| (order.above.word(word), order.below.word(word)))
+    }
+
+    /// Bars of a word where it has just come to stand above, and below.
+    #[must_use]
+    #[inline]
+    pub fn crossings(&self, word: usize) -> (u64, u64) {
+        let (above, below) = self.order(word);
+        let (was_above, was_below) = word.checked_sub(1).map_or((0, 0), |before| self.order(before));
+        (above & !(above << 1 | was_above >> 63), below & !(below << 1 | was_below >> 63))
+    }
+
+    /// Bars of a word that pass a test of a slot's value.
+    #[inline]
+    pub fn where_slot(&self, slot: usize, word: usize, test: impl Fn(f64) -> bool) -> u64 {
+        where_value(self.columns.get(slot).copied().unwrap_or(&[]), word, test)
+    }
+}
+
+/// Bars of a word whose values pass a test; none beyond the end.
+#[inline]
+pub fn where_value(values: &[f64], word: usize, test: impl Fn(f64) -> bool) -> u64 {
+    let from = (word * 64).min(values.len());
+    let to = (from + 64).min(values.len());
+    let values = values.get(from..to).unwrap_or(&[]);
+    values.iter().enumerate().fold(0, |bits, (i, value)| bits | u64::from(test(*value)) << i)
+}
+
+/// The bits of a word that pass a test of their bars.
+#[inline]
+pub(crate) fn where_bar(bits: u64, word: usize, test: impl Fn(usize) -> bool) -> u64 {
+    let (mut left, mut kept) = (bits, 0);
+    while left != 0 {
+        let bit = left & left.wrapping_neg();
+        if test(word * 64 + left.trailing_zeros() as usize) {
+            kept |= bit;
+        }
+        left ^= bit;
+    }
+    kept
+}
