@@ -141,17 +141,13 @@ pub struct Closes {
     pub drop: i64,
     /// Largest rise from one to a later one.
     pub rise: i64,
-    /// Lowest from the first highest on.
-    pub after_max: i64,
-    /// Highest from the first lowest on.
-    pub after_min: i64,
 }
 
 impl Closes {
     /// One close.
     #[must_use]
     pub const fn one(ticks: i64) -> Self {
-        Self { max: ticks, min: ticks, drop: 0, rise: 0, after_max: ticks, after_min: ticks }
+        Self { max: ticks, min: ticks, drop: 0, rise: 0 }
     }
 
     /// These, then others. Ticks are at most 2^60 in size.
@@ -163,8 +159,6 @@ impl Closes {
             min: self.min.min(next.min),
             drop: self.drop.max(next.drop).max(self.max - next.min),
             rise: self.rise.max(next.rise).max(next.max - self.min),
-            after_max: if next.max > self.max { next.after_max } else { self.after_max.min(next.min) },
-            after_min: if next.min < self.min { next.after_min } else { self.after_min.max(next.max) },
         }
     }
 }
@@ -180,16 +174,8 @@ mod tests {
 
     fn plain(ticks: &[i64]) -> Closes {
         let (max, min) = (*ticks.iter().max().unwrap(), *ticks.iter().min().unwrap());
-        let first = |x: i64| ticks.iter().position(|t| *t == x).unwrap();
         let pairs = || ticks.iter().enumerate().flat_map(|(i, a)| ticks[i..].iter().map(move |b| b - a));
-        Closes {
-            max,
-            min,
-            drop: pairs().map(|d| -d).max().unwrap(),
-            rise: pairs().max().unwrap(),
-            after_max: *ticks[first(max)..].iter().min().unwrap(),
-            after_min: *ticks[first(min)..].iter().max().unwrap(),
-        }
+        Closes { max, min, drop: pairs().map(|d| -d).max().unwrap(), rise: pairs().max().unwrap() }
     }
 
     proptest! {

@@ -80,10 +80,10 @@ impl<S: Strategy> Run<S> {
     #[must_use]
     pub fn mark_stretch(&mut self, bars: u32, closes: &Closes, last: i64) -> bool {
         let line = Line::of(&self.account);
-        let (high, low, fall, after) = if line.slope >= 0 {
-            (line.at(closes.max), line.at(closes.min), line.slope * i128::from(closes.drop), line.at(closes.after_max))
+        let (high, low, fall) = if line.slope >= 0 {
+            (line.at(closes.max), line.at(closes.min), line.slope * i128::from(closes.drop))
         } else {
-            (line.at(closes.min), line.at(closes.max), -line.slope * i128::from(closes.rise), line.at(closes.after_min))
+            (line.at(closes.min), line.at(closes.max), -line.slope * i128::from(closes.rise))
         };
         if high > self.tally.peak {
             let settled = self.drawdown();
@@ -93,7 +93,8 @@ impl<S: Strategy> Run<S> {
                 return false;
             }
             self.tally.drawdown = max(self.tally.drawdown, settled);
-            (self.tally.peak, self.trough) = (high, after);
+            // What fell since the new peak is no larger than what is settled: only a later low can count.
+            (self.tally.peak, self.trough) = (high, high);
         } else {
             self.trough = self.trough.min(low);
         }

@@ -49,7 +49,7 @@ impl Random {
     }
 
     pub(crate) fn history(&mut self, scale: Scale, price: f64) -> History {
-        let count = 60 + self.below(340);
+        let count = if self.one_in(12) { 1_500 } else { 60 + self.below(340) };
         let period = self.pick(&[1, 5, 24, 1_000]) * HOUR_NS;
         let bars = self.bars(count, price);
         let mut funding = Vec::new();
