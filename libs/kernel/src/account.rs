@@ -65,8 +65,12 @@ pub fn notional(price: i64, quantity: i64) -> Result<Money, Overflow> {
 
 /// Price times quantity times a rate.
 fn charge(price: i64, quantity: i64, rate: i64) -> Result<Money, Overflow> {
-    // The first product always fits.
-    checked_mul(i128::from(price) * i128::from(quantity), rate).ok_or(Overflow)
+    // The first product always fits, mostly in 64 bits.
+    let notional = i128::from(price) * i128::from(quantity);
+    match i64::try_from(notional) {
+        Ok(notional) => Ok(i128::from(notional) * i128::from(rate)),
+        Err(_) => checked_mul(notional, rate).ok_or(Overflow),
+    }
 }
 
 fn add(a: Money, b: Money) -> Result<Money, Overflow> {

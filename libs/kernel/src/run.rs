@@ -16,7 +16,7 @@ mod stretch;
 pub use stretch::MAX_TICKS;
 
 use crate::account::{Account, Booked, Money, Overflow, Scale, notional};
-use crate::decision::{Action, Decision, Gate, Side};
+use crate::decision::{Action, Decision, Side};
 use crate::digest::Digest;
 use crate::exits::ExitReason;
 use crate::fills::{Anchor, Costs, FillRules, Levels, Liquidity, Market};
@@ -159,16 +159,12 @@ impl<S: Strategy> Run<S> {
         settlement: Option<&Settlement>,
         ends_period: bool,
         on_fill: &mut impl FnMut(&Fill),
-    ) -> Decision {
+    ) {
         if !input.bar.is_valid() {
-            return Decision::blocked(Gate::BadBar, 0.0, 1.0);
+            return;
         }
-        match self.try_step(params, rules, input, settlement, ends_period, on_fill) {
-            Ok(decision) => decision,
-            Err(Overflow) => {
-                self.tally.overflows = self.tally.overflows.saturating_add(1);
-                Decision::default()
-            }
+        if let Err(Overflow) = self.try_step(params, rules, input, settlement, ends_period, on_fill) {
+            self.tally.overflows = self.tally.overflows.saturating_add(1);
         }
     }
 
@@ -180,7 +176,7 @@ impl<S: Strategy> Run<S> {
         settlement: Option<&Settlement>,
         ends_period: bool,
         on_fill: &mut impl FnMut(&Fill),
-    ) -> Result<Decision, Overflow> {
+    ) -> Result<(), Overflow> {
         let bar = input.bar;
         if let Some(settlement) = settlement
             && self.account.position != 0
@@ -189,7 +185,7 @@ impl<S: Strategy> Run<S> {
         }
         self.fill_waiting(params, rules, bar.open, on_fill)?;
         let held = self.core.trader.position.side;
-        let decision = self.core.step(params, input);
+        let decision = self.core.act(params, input);
         if decision.action != Action::None {
             self.order(rules, input, held, &decision, on_fill)?;
             if rules.fills.market == Market::Close {
@@ -200,7 +196,7 @@ impl<S: Strategy> Run<S> {
         if ends_period {
             self.tally.returns.close(rules.scale.money(self.tally.equity));
         }
-        Ok(decision)
+        Ok(())
     }
 
     /// Fills levels at once and leaves the rest waiting.

@@ -1,7 +1,7 @@
 //! Stretches of bars in which nothing happens, taken at once: exactly what bar by bar would have come to.
 //!
-//! A stretch is known by extremes that many configurations share: its highest high and lowest low ([`Watch`]), and what
-//! its closes do between their ends ([`Closes`]). Levels follow from extremes exactly, because each is a rounded sum
+//! A stretch is known by extremes that many configurations share: its highest high and lowest low ([`Watch`]), and its
+//! highest and lowest close ([`Run::mark_stretch`](crate::run::Run::mark_stretch)). Levels follow from extremes exactly, because each is a rounded sum
 //! or product that rises with the best price. Where a stretch may hold an event, `pass` says so and changes nothing:
 //! it errs on that side alone, and the caller takes a shorter one, in the end a single bar.
 
@@ -32,7 +32,8 @@ pub struct Watch {
     add_gain: f64,
     /// Bars that may pass before the time stop.
     bars_left: u32,
-    passed: u32,
+    /// The stop moves with the price.
+    follows: bool,
 }
 
 impl Watch {
@@ -74,7 +75,7 @@ impl Watch {
                 f64::INFINITY
             },
             bars_left,
-            passed: 0,
+            follows: exits.trail_atr > 0.0 || exits.trail_bp > 0.0 || exits.break_even_atr > 0.0,
         })
     }
 
@@ -90,36 +91,42 @@ impl Watch {
         self.bars_left
     }
 
-    /// Takes `bars` bars, at most `bars_left`, with these extremes; false, and nothing changes, where something may
-    /// happen among them.
+    /// True where the stop may move before the position ends.
+    #[must_use]
+    pub const fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// Takes bars with these extremes; false, and nothing changes, where something may happen among them. `SHORT` and
+    /// `FOLLOWS` are what `is_short` and `follows` say. The time stop is the caller's to count.
     #[must_use]
     #[inline]
-    pub fn pass(&mut self, bars: u32, high: f64, low: f64) -> bool {
-        let (high, low) = if self.is_short { (-low, -high) } else { (high, low) };
+    pub fn pass<const SHORT: bool, const FOLLOWS: bool>(&mut self, high: f64, low: f64) -> bool {
+        let (high, low) = if SHORT { (-low, -high) } else { (high, low) };
         let best = max(self.best, high);
-        let gain = best - self.entry;
         let mut stop = self.stop;
-        if gain >= self.trail_gain {
-            stop = max(max(stop, best - self.trail_distance), best * self.trail_factor);
-        }
-        if gain >= self.even_gain {
-            stop = max(stop, self.entry);
+        if FOLLOWS {
+            let gain = best - self.entry;
+            if gain >= self.trail_gain {
+                stop = max(max(stop, best - self.trail_distance), best * self.trail_factor);
+            }
+            if gain >= self.even_gain {
+                stop = max(stop, self.entry);
+            }
         }
         if low <= stop || high >= self.cap || high - self.last_entry >= self.add_gain {
             return false;
         }
         (self.stop, self.best) = (stop, best);
-        self.bars_left -= bars;
-        self.passed += bars;
         true
     }
 
-    /// Brings a position on to where the watch stands.
-    pub fn apply(&self, position: &mut Position) {
+    /// Brings a position on to where the watch stands, so many bars later.
+    pub fn apply(&self, position: &mut Position, bars: u32) {
         let mirrored = |price: f64| if self.is_short { -price } else { price };
         position.best_price = mirrored(self.best);
         position.stop_price = if self.stop == f64::NEG_INFINITY { 0.0 } else { mirrored(self.stop) };
-        position.bars = position.bars.saturating_add(self.passed);
+        position.bars = position.bars.saturating_add(bars);
     }
 }
 
@@ -127,39 +134,6 @@ impl Trader {
     /// Bars without a position pass.
     pub const fn rest(&mut self, bars: u32) {
         self.cooldown = self.cooldown.saturating_sub(bars);
-    }
-}
-
-/// Closes of consecutive bars, in ticks: all that marking the books at each of them depends on, for any position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closes {
-    /// Highest.
-    pub max: i64,
-    /// Lowest.
-    pub min: i64,
-    /// Largest fall from one to a later one.
-    pub drop: i64,
-    /// Largest rise from one to a later one.
-    pub rise: i64,
-}
-
-impl Closes {
-    /// One close.
-    #[must_use]
-    pub const fn one(ticks: i64) -> Self {
-        Self { max: ticks, min: ticks, drop: 0, rise: 0 }
-    }
-
-    /// These, then others. Ticks are at most 2^60 in size.
-    #[must_use]
-    #[inline]
-    pub fn then(self, next: &Self) -> Self {
-        Self {
-            max: self.max.max(next.max),
-            min: self.min.min(next.min),
-            drop: self.drop.max(next.drop).max(self.max - next.min),
-            rise: self.rise.max(next.rise).max(next.max - self.min),
-        }
     }
 }
 
@@ -172,24 +146,7 @@ mod tests {
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    fn plain(ticks: &[i64]) -> Closes {
-        let (max, min) = (*ticks.iter().max().unwrap(), *ticks.iter().min().unwrap());
-        let pairs = || ticks.iter().enumerate().flat_map(|(i, a)| ticks[i..].iter().map(move |b| b - a));
-        Closes { max, min, drop: pairs().map(|d| -d).max().unwrap(), rise: pairs().max().unwrap() }
-    }
-
     proptest! {
-        #[test]
-        fn closes_join(ticks in prop::collection::vec(-20i64..20, 1..30), cut in any::<prop::sample::Index>()) {
-            let joined = |ticks: &[i64]| ticks.iter().map(|t| Closes::one(*t)).reduce(|a, b| a.then(&b));
-            let cut = cut.index(ticks.len());
-            let whole = joined(&ticks).unwrap();
-            prop_assert_eq!(whole, plain(&ticks));
-            if let (Some(left), Some(right)) = (joined(&ticks[..cut]), joined(&ticks[cut..])) {
-                prop_assert_eq!(left.then(&right), whole);
-            }
-        }
-
         /// Where a stretch passes, the position is to the last bit what bar by bar makes of it, and nothing ended.
         #[test]
         fn a_stretch_that_passes_is_its_bars(
@@ -226,14 +183,20 @@ mod tests {
             let low = bars.iter().map(|bar| bar.low).fold(f64::MAX, f64::min);
             let count = bars.len() as u32;
             let before = watch;
-            if count <= watch.bars_left() && watch.pass(count, high, low) {
+            let passes = match (is_short, watch.follows()) {
+                (false, false) => watch.pass::<false, false>(high, low),
+                (false, true) => watch.pass::<false, true>(high, low),
+                (true, false) => watch.pass::<true, false>(high, low),
+                (true, true) => watch.pass::<true, true>(high, low),
+            };
+            if passes && count <= watch.bars_left() {
                 let mut passed = position;
-                watch.apply(&mut passed);
+                watch.apply(&mut passed, count);
                 for bar in &bars {
                     prop_assert_eq!(position.on_bar(&exits, bar).reason, ExitReason::None);
                 }
                 prop_assert_eq!(passed, position);
-            } else {
+            } else if !passes {
                 prop_assert_eq!(watch, before);
             }
         }

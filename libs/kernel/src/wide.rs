@@ -40,8 +40,15 @@ const fn signed(magnitude: u128, is_negative: bool) -> Option<i128> {
     Some(if is_negative { -(magnitude as i128) } else { magnitude as i128 })
 }
 
+/// Quotient and rest.
+#[cfg(not(target_arch = "nvptx64"))]
+const fn divide(a: u128, divisor: u64) -> (u128, u64) {
+    (a / divisor as u128, (a % divisor as u128) as u64)
+}
+
 /// Quotient and rest, bit by bit: it runs on partial closes only.
-const fn divide(mut a: u128, divisor: u64) -> (u128, u64) {
+#[cfg(any(target_arch = "nvptx64", test))]
+const fn divide_by_bits(mut a: u128, divisor: u64) -> (u128, u64) {
     let (mut quotient, mut rest) = (0u128, 0u128);
     let mut bit = 0;
     while bit < 128 {
@@ -56,6 +63,9 @@ const fn divide(mut a: u128, divisor: u64) -> (u128, u64) {
     }
     (quotient, rest as u64)
 }
+
+#[cfg(target_arch = "nvptx64")]
+use divide_by_bits as divide;
 
 /// As `f64`, by two conversions and one addition: the same on every target, within two units of the last place.
 #[must_use]
@@ -82,6 +92,8 @@ mod tests {
             prop_assert!((to_f64(a) - as_library).abs() <= as_library.abs() * 4.5e-16);
             if let (Some(product), true) = (expected, whole != 0) {
                 prop_assert_eq!(share(a, b, whole), Some(product / i128::from(whole)));
+                let (a, whole) = (a.unsigned_abs(), whole.unsigned_abs());
+                prop_assert_eq!(divide(a, whole), divide_by_bits(a, whole));
             }
         }
     }

@@ -242,12 +242,18 @@ proptest! {
         let features: Vec<_> = valid.iter().map(|bar| indicators.update(bar)).collect();
         let mut state = momentum::State::new(&p);
         let mut core = mesh_kernel::strategy::Core::<Momentum>::default();
+        let mut lean = core;
         for (bar, features) in valid.iter().zip(&features) {
             let input = Input { bar, features, context: &context };
             let before = core;
             let mut shared = core.step(&p, &input);
             shared.digest = decision_digest(&p, &input, [&before, &core], &shared);
             let streaming = state.on_bar_with(&p, bar, &context);
+            // Without the reasons the same is done.
+            let act = lean.act(&p, &input);
+            let done = |d: &Decision| (d.action, d.then, d.confidence, d.score, d.stop_price, d.target_price, d.exit);
+            prop_assert_eq!(done(&act), done(&streaming));
+            prop_assert_eq!((act.exit_price, act.fraction, lean), (streaming.exit_price, streaming.fraction, core));
             prop_assert_eq!(shared, streaming);
             prop_assert!(is_finite(&streaming), "{streaming:?}");
         }

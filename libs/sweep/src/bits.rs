@@ -10,6 +10,11 @@ impl Bits {
         Self(vec![0; len.div_ceil(64)])
     }
 
+    /// Of words, the last one's bits beyond the end 0.
+    pub(crate) const fn of(words: Vec<u64>) -> Self {
+        Self(words)
+    }
+
     #[inline]
     pub(crate) fn set(&mut self, at: usize) {
         if let Some(word) = self.0.get_mut(at / 64) {

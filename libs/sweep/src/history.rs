@@ -11,11 +11,11 @@ use mesh_backtest::fills::rate_of_bp;
 use mesh_backtest::{Funding, TimedBar};
 use mesh_kernel::account::Scale;
 use mesh_kernel::indicators::market::funding_bp_8h;
-use mesh_kernel::run::Settlement;
+use mesh_kernel::run::{MAX_TICKS as MAX_MARKED_TICKS, Settlement};
 use mesh_kernel::{Bar, Context};
 
 use crate::bits::Bits;
-use crate::pyramid::Pyramid;
+use crate::pyramid::{Extremes, Pyramid};
 
 const HOUR_NS: f64 = 3_600e9;
 /// Ticks are 64 bits; what is measured from a price (stops, slippage) needs room above it.
@@ -140,10 +140,9 @@ impl History {
         if u32::try_from(bars.len()).is_ok_and(|count| count < u32::MAX) {
             let interval = times.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(period_ns);
             let bars_used: Vec<Bar> = used.iter().map(|i| bars[*i].bar).collect();
-            let ticks: Vec<i64> = bars_used.iter().map(|bar| scale.ticks(bar.close)).collect();
-            let fits = ticks.iter().all(|ticks| *ticks <= mesh_kernel::run::MAX_TICKS);
+            let fits = bars_used.iter().all(|bar| scale.ticks(bar.close) <= MAX_MARKED_TICKS);
             let mut history = Self {
-                pyramid: Pyramid::new(&bars_used, ticks),
+                pyramid: Pyramid::new(&bars_used),
                 fits,
                 bars: bars_used,
                 settlements: Vec::new(),
@@ -245,6 +244,9 @@ impl History {
     /// The first bar from `bar` on with a settlement; beyond the end where there is none.
     #[inline]
     pub(crate) fn next_settlement(&self, bar: usize) -> usize {
+        if self.settlements.is_empty() {
+            return usize::MAX;
+        }
         let at = self.settlements.partition_point(|(at, _)| (*at as usize) < bar);
         self.settlements.get(at).map_or(usize::MAX, |(at, _)| *at as usize)
     }
@@ -252,6 +254,17 @@ impl History {
     /// Extremes of stretches of bars.
     pub(crate) const fn pyramid(&self) -> &Pyramid {
         &self.pyramid
+    }
+
+    /// Extremes of some bars.
+    pub(crate) fn extremes(&self, bars: Range<usize>) -> Extremes {
+        self.pyramid.extremes(&self.bars, bars)
+    }
+
+    /// The close of a bar, in ticks.
+    #[inline]
+    pub(crate) fn close(&self, bar: usize) -> i64 {
+        self.bars.get(bar).map_or(0, |bar| self.scale.ticks(bar.close))
     }
 
     /// True where closes are within what stretches can be marked at.
@@ -262,6 +275,11 @@ impl History {
     /// The last bars of periods within some bars.
     #[inline]
     pub(crate) fn period_ends_in(&self, bars: Range<usize>) -> &[u32] {
+        // Few bars end a period: most ranges hold none, which their words of bits tell.
+        let words = bars.start / 64..bars.end.div_ceil(64);
+        if words.len() <= 8 && words.into_iter().all(|word| self.ends_period.word(word) == 0) {
+            return &[];
+        }
         let at = |bar: usize| self.period_ends.partition_point(|end| (*end as usize) < bar);
         self.period_ends.get(at(bars.start)..at(bars.end)).unwrap_or(&[])
     }

@@ -51,11 +51,14 @@ impl Swept for Momentum {
         }
     }
 
-    fn remember(&mut self, view: &View<'_>, p: &Params, since: usize, at: usize) {
+    fn remembers(p: &Params) -> bool {
         // Nothing else asks for the regime.
-        let asked = p.regime_filter || p.reverse_mode > 1 || p.volatile_atr_bp > 0.0;
+        p.regime_filter || p.reverse_mode > 1 || p.volatile_atr_bp > 0.0
+    }
+
+    fn remember(&mut self, view: &View<'_>, p: &Params, since: usize, at: usize) {
         let first = since.max(p.warm_up().saturating_sub(1) as usize);
-        if !asked || first >= at {
+        if first >= at {
             return;
         }
         let rules = p.regime_rules();

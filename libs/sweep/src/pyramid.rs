@@ -4,98 +4,135 @@
 use core::ops::Range;
 
 use mesh_kernel::Bar;
-use mesh_kernel::stretch::{Closes, Watch};
+use mesh_kernel::stretch::Watch;
 
 /// Bars in a stretch of each level.
-const LENGTHS: [usize; 3] = [8, 64, 512];
+const SHORT_LENGTH: usize = 8;
+const LONG_LENGTH: usize = 64;
 
-#[derive(Clone, Copy, Debug)]
-struct Extremes {
+/// Extremes of some bars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Extremes {
     high: f64,
     low: f64,
+    /// Highest close.
+    pub(crate) top: f64,
+    /// Lowest close.
+    pub(crate) bottom: f64,
+}
+
+impl Extremes {
+    /// Of no bars.
+    pub(crate) const NONE: Self =
+        Self { high: f64::NEG_INFINITY, low: f64::INFINITY, top: f64::NEG_INFINITY, bottom: f64::INFINITY };
+
+    #[inline]
+    fn of(bar: &Bar) -> Self {
+        Self { high: bar.high, low: bar.low, top: bar.close, bottom: bar.close }
+    }
+
+    #[inline]
+    fn join(self, other: &Self) -> Self {
+        Self { high: larger(self.high, other.high), low: smaller(self.low, other.low), ..self.with_closes(other) }
+    }
+
+    #[inline]
+    fn with_closes(self, other: &Self) -> Self {
+        Self { top: larger(self.top, other.top), bottom: smaller(self.bottom, other.bottom), ..self }
+    }
+}
+
+/// One instruction each; no NaN comes here.
+#[inline]
+fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+#[inline]
+fn smaller(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
 }
 
 /// Stretches begin at multiples of their length; those that the end would cut are left out.
 #[derive(Clone, Debug)]
 pub(crate) struct Pyramid {
-    extremes: [Vec<Extremes>; 3],
-    closes: [Vec<Closes>; 3],
-    /// Closes in ticks, a bar each.
-    ticks: Vec<i64>,
-}
-
-/// Joins what lies in each stretch.
-fn levels<T: Copy>(of: &[T], join: impl Fn(T, T) -> T) -> [Vec<T>; 3] {
-    let joined = |of: &[T], length: usize| -> Vec<T> {
-        of.chunks_exact(length).filter_map(|stretch| stretch.iter().copied().reduce(&join)).collect()
-    };
-    let first = joined(of, LENGTHS[0]);
-    let second = joined(&first, LENGTHS[1] / LENGTHS[0]);
-    let third = joined(&second, LENGTHS[2] / LENGTHS[1]);
-    [first, second, third]
+    short: Vec<Extremes>,
+    long: Vec<Extremes>,
 }
 
 impl Pyramid {
-    pub(crate) fn new(bars: &[Bar], ticks: Vec<i64>) -> Self {
-        let extremes: Vec<_> = bars.iter().map(|bar| Extremes { high: bar.high, low: bar.low }).collect();
-        let ones: Vec<_> = ticks.iter().map(|ticks| Closes::one(*ticks)).collect();
-        let join = |a: Extremes, b: Extremes| Extremes { high: a.high.max(b.high), low: a.low.min(b.low) };
-        Self { extremes: levels(&extremes, join), closes: levels(&ones, |a, b| a.then(&b)), ticks }
+    pub(crate) fn new(bars: &[Bar]) -> Self {
+        let all = |of: &[Extremes]| of.iter().fold(Extremes::NONE, |a, b| a.join(b));
+        let of_bars = |bars: &[Bar]| bars.iter().fold(Extremes::NONE, |a, bar| a.join(&Extremes::of(bar)));
+        let short: Vec<_> = bars.chunks_exact(SHORT_LENGTH).map(of_bars).collect();
+        let long = short.chunks_exact(LONG_LENGTH / SHORT_LENGTH).map(all).collect();
+        Self { short, long }
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        let extremes: usize = self.extremes.iter().map(|level| size_of_val(level.as_slice())).sum();
-        let closes: usize = self.closes.iter().map(|level| size_of_val(level.as_slice())).sum();
-        extremes + closes + size_of_val(self.ticks.as_slice())
+    pub(crate) const fn bytes(&self) -> usize {
+        size_of_val(self.short.as_slice()) + size_of_val(self.long.as_slice())
     }
 
-    /// The close of a bar, in ticks.
+    /// Brings a watch on to the first bar that may hold an event, or to the end; where it stands. The closes on the
+    /// way are joined to `closes`.
     #[inline]
-    pub(crate) fn close(&self, bar: usize) -> i64 {
-        self.ticks.get(bar).copied().unwrap_or(0)
+    pub(crate) fn walk(&self, watch: &mut Watch, bars: &[Bar], range: Range<usize>, closes: &mut Extremes) -> usize {
+        match (watch.is_short(), watch.follows()) {
+            (false, false) => self.walk_as::<false, false>(watch, bars, range, closes),
+            (false, true) => self.walk_as::<false, true>(watch, bars, range, closes),
+            (true, false) => self.walk_as::<true, false>(watch, bars, range, closes),
+            (true, true) => self.walk_as::<true, true>(watch, bars, range, closes),
+        }
     }
 
-    /// Brings a watch on to the first bar that may hold an event, or to the end; where it stands.
-    #[inline]
-    pub(crate) fn walk(&self, watch: &mut Watch, bars: &[Bar], range: Range<usize>) -> usize {
-        let mut at = range.start;
-        'bars: while at < range.end {
-            for (length, level) in LENGTHS.into_iter().zip(&self.extremes).rev() {
-                if at.is_multiple_of(length)
-                    && at + length <= range.end
-                    && let Some(stretch) = level.get(at / length)
-                    && watch.pass(length as u32, stretch.high, stretch.low)
-                {
-                    at += length;
-                    continue 'bars;
+    fn walk_as<const SHORT: bool, const FOLLOWS: bool>(
+        &self,
+        watch: &mut Watch,
+        bars: &[Bar],
+        range: Range<usize>,
+        closes: &mut Extremes,
+    ) -> usize {
+        let (mut at, end) = (range.start, range.end);
+        let (mut on_the_way, mut moving) = (*closes, *watch);
+        'stretches: while at < end {
+            if at.is_multiple_of(SHORT_LENGTH) {
+                let long = self.long.get(at / LONG_LENGTH).filter(|_| at.is_multiple_of(LONG_LENGTH));
+                let (long, short) = (long.map(|s| (LONG_LENGTH, s)), self.short.get(at / SHORT_LENGTH));
+                for (length, stretch) in long.into_iter().chain(short.map(|s| (SHORT_LENGTH, s))) {
+                    if at + length <= end && moving.pass::<SHORT, FOLLOWS>(stretch.high, stretch.low) {
+                        on_the_way = on_the_way.with_closes(stretch);
+                        at += length;
+                        continue 'stretches;
+                    }
                 }
             }
-            match bars.get(at) {
-                Some(bar) if watch.pass(1, bar.high, bar.low) => at += 1,
-                _ => return at,
+            let single_end = end.min((at / SHORT_LENGTH + 1) * SHORT_LENGTH);
+            for bar in bars.get(at..single_end).unwrap_or(&[]) {
+                if !moving.pass::<SHORT, FOLLOWS>(bar.high, bar.low) {
+                    break 'stretches;
+                }
+                on_the_way = on_the_way.with_closes(&Extremes::of(bar));
+                at += 1;
             }
         }
-        range.end
+        (*closes, *watch) = (on_the_way, moving);
+        at
     }
 
-    /// The closes of some bars, at least one.
-    #[inline]
-    pub(crate) fn closes(&self, range: Range<usize>) -> Closes {
-        let mut all = Closes::one(self.close(range.start));
-        let mut at = range.start + 1;
-        'bars: while at < range.end {
-            for (length, level) in LENGTHS.into_iter().zip(&self.closes).rev() {
-                if at.is_multiple_of(length)
-                    && at + length <= range.end
-                    && let Some(stretch) = level.get(at / length)
-                {
-                    all = all.then(stretch);
-                    at += length;
-                    continue 'bars;
-                }
-            }
-            all = all.then(&Closes::one(self.close(at)));
-            at += 1;
+    /// Extremes of some bars.
+    pub(crate) fn extremes(&self, bars: &[Bar], range: Range<usize>) -> Extremes {
+        let (mut at, mut all) = (range.start, Extremes::NONE);
+        while at < range.end {
+            let starts = |length: usize| at.is_multiple_of(length) && at + length <= range.end;
+            let long = self.long.get(at / LONG_LENGTH).filter(|_| starts(LONG_LENGTH));
+            let short = self.short.get(at / SHORT_LENGTH).filter(|_| starts(SHORT_LENGTH));
+            let (length, next) = match (long, short, bars.get(at)) {
+                (Some(long), ..) => (LONG_LENGTH, *long),
+                (_, Some(short), _) => (SHORT_LENGTH, *short),
+                (_, _, bar) => (1, bar.map_or(Extremes::NONE, Extremes::of)),
+            };
+            all = all.join(&next);
+            at += length;
         }
         all
     }
@@ -106,14 +143,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn closes_of_any_range_are_those_of_its_bars() {
-        let ticks: Vec<i64> = (0..1200).map(|i: i64| (i * 7919) % 613 - 300 + i / 9).collect();
-        let bar = |t: &i64| Bar { open: 1.0, high: *t as f64, low: *t as f64, close: 1.0, volume: 0.0 };
-        let bars: Vec<_> = ticks.iter().map(bar).collect();
-        let pyramid = Pyramid::new(&bars, ticks.clone());
+    fn extremes_of_any_range_are_those_of_its_bars() {
+        let bar = |i: u32| {
+            let close = f64::from(i * 7919 % 613 + i / 9);
+            Bar { open: close, high: close + 2.0, low: close - 1.0, close, volume: 0.0 }
+        };
+        let bars: Vec<_> = (0..1200).map(bar).collect();
+        let pyramid = Pyramid::new(&bars);
         for (from, to) in [(0, 1200), (0, 1), (3, 9), (8, 16), (5, 600), (511, 1030), (1190, 1200)] {
-            let plain = ticks[from..to].iter().map(|t| Closes::one(*t)).reduce(|a, b| a.then(&b));
-            assert_eq!(Some(pyramid.closes(from..to)), plain);
+            let found = pyramid.extremes(&bars, from..to);
+            let top = bars[from..to].iter().map(|bar| bar.close).fold(f64::MIN, f64::max);
+            let bottom = bars[from..to].iter().map(|bar| bar.close).fold(f64::MAX, f64::min);
+            let expected = Extremes { high: top + 2.0, low: bottom - 1.0, top, bottom };
+            assert_eq!(found, expected);
         }
     }
 }

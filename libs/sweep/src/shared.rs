@@ -15,7 +15,7 @@ use crate::swept::{Order, Swept, View};
 pub const MAX_SLOTS: usize = 8;
 
 /// Bars that all configurations take before the next ones: their series stay in the processor's cache.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 1024;
 
 /// The indicator series of some configurations, each computed once. It is shared between threads, each of which
 /// advances lanes of its own.

@@ -15,6 +15,7 @@ use mesh_kernel::run::{Fill, Run, RunRules};
 use mesh_kernel::strategy::{Input, StrategyParams};
 use mesh_kernel::trader::TradeRules;
 
+use crate::pyramid::Extremes;
 use crate::swept::{Swept, View};
 
 /// Bars in which the next signal is looked for ahead of the levels.
@@ -28,12 +29,15 @@ pub(crate) struct Skip<'a, S: Swept> {
     pub(crate) trade: TradeRules,
     /// First bar that may be decided on.
     pub(crate) warm: usize,
+    /// The signal has a memory that counts.
+    pub(crate) remembers: bool,
 }
 
 impl<'a, S: Swept> Skip<'a, S> {
     pub(crate) fn new(view: View<'a>, params: &'a S::Params, rules: &'a RunRules) -> Self {
         let warm = params.warm_up().saturating_sub(1) as usize;
-        Self { view, params, rules, trade: params.trade_rules(), warm }
+        let remembers = S::remembers(params);
+        Self { view, params, rules, trade: params.trade_rules(), warm, remembers }
     }
 
     /// Takes a run from one bar to another.
@@ -43,7 +47,9 @@ impl<'a, S: Swept> Skip<'a, S> {
         let mut known = at;
         while at < bars.end {
             let next = if self.view.history.fits() && run.is_quiet() { self.pass(run, at..bars.end) } else { at };
-            run.core.signal.remember(&self.view, self.params, known, next);
+            if self.remembers {
+                run.core.signal.remember(&self.view, self.params, known, next);
+            }
             known = next;
             at = next;
             if at < bars.end {
@@ -65,16 +71,17 @@ impl<'a, S: Swept> Skip<'a, S> {
 
     /// Passes over bars in which nothing happens; the first that may hold something.
     fn pass(&self, run: &mut Run<S>, bars: Range<usize>) -> usize {
+        let mut closes = Extremes::NONE;
         let next = if run.is_flat() {
             let from = bars.start + run.core.trader.cooldown as usize;
             let next = self.next(from.max(self.warm)..bars.end, |word| S::enter(&self.view, self.params, word));
             run.pass((next - bars.start) as u32, None);
             next
         } else {
-            self.hold(run, bars.clone())
+            self.hold(run, bars.clone(), &mut closes)
         };
         if next > bars.start {
-            self.mark(run, bars.start..next);
+            self.mark(run, bars.start..next, &closes);
         }
         next
     }
@@ -93,7 +100,7 @@ impl<'a, S: Swept> Skip<'a, S> {
         bars.end
     }
 
-    fn hold(&self, run: &mut Run<S>, bars: Range<usize>) -> usize {
+    fn hold(&self, run: &mut Run<S>, bars: Range<usize>, closes: &mut Extremes) -> usize {
         let history = self.view.history;
         let Some(mut watch) = run.watch(&self.trade) else { return bars.start };
         let side = if watch.is_short() { Side::Short } else { Side::Long };
@@ -105,7 +112,7 @@ impl<'a, S: Swept> Skip<'a, S> {
         while at < end {
             let ahead = end.min((at / AHEAD + 1) * AHEAD);
             let signal = self.next(at..ahead, |word| S::leave(&self.view, self.params, side, word));
-            at = history.pyramid().walk(&mut watch, history.bars(), at..signal);
+            at = history.pyramid().walk(&mut watch, history.bars(), at..signal, closes);
             if at < ahead {
                 break;
             }
@@ -115,7 +122,7 @@ impl<'a, S: Swept> Skip<'a, S> {
     }
 
     /// Marks the books at the closes of bars without a fill.
-    fn mark(&self, run: &mut Run<S>, bars: Range<usize>) {
+    fn mark(&self, run: &mut Run<S>, bars: Range<usize>, closes: &Extremes) {
         let history = self.view.history;
         let ends = history.period_ends_in(bars.clone());
         if run.account.position == 0 {
@@ -123,18 +130,19 @@ impl<'a, S: Swept> Skip<'a, S> {
             return;
         }
         for end in ends {
-            run.end_period(self.rules, history.pyramid().close(*end as usize));
+            run.end_period(self.rules, history.close(*end as usize));
         }
-        self.mark_closes(run, bars);
+        self.mark_closes(run, bars, closes);
     }
 
-    fn mark_closes(&self, run: &mut Run<S>, bars: Range<usize>) {
-        let pyramid = self.view.history.pyramid();
-        let closes = pyramid.closes(bars.clone());
-        if !run.mark_stretch(bars.len() as u32, &closes, pyramid.close(bars.end - 1)) {
+    fn mark_closes(&self, run: &mut Run<S>, bars: Range<usize>, closes: &Extremes) {
+        let (history, scale) = (self.view.history, self.view.history.scale());
+        let range = [scale.ticks(closes.bottom), scale.ticks(closes.top)];
+        if !run.mark_stretch(bars.len() as u32, range, history.close(bars.end - 1)) {
             let middle = bars.start + bars.len() / 2;
-            self.mark_closes(run, bars.start..middle);
-            self.mark_closes(run, middle..bars.end);
+            for half in [bars.start..middle, middle..bars.end] {
+                self.mark_closes(run, half.clone(), &history.extremes(half));
+            }
         }
     }
 }

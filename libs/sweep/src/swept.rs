@@ -20,7 +20,13 @@ pub trait Swept: FromSeries {
     /// Bars of a word in which the signal may end a position of a side.
     fn leave(view: &View<'_>, params: &Self::Params, side: Side, word: usize) -> u64;
 
-    /// Brings the signal's memory, that before bar `since`, to that before bar `at`.
+    /// True where the signal has a memory that counts.
+    fn remembers(params: &Self::Params) -> bool {
+        let _ = params;
+        false
+    }
+
+    /// Where it `remembers`: brings the signal's memory, that before bar `since`, to that before bar `at`.
     fn remember(&mut self, view: &View<'_>, params: &Self::Params, since: usize, at: usize) {
         let _ = (view, params, since, at);
     }
@@ -35,20 +41,19 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) fn new(a: &[f64], b: &[f64]) -> Self {
-        let (mut above, mut below) = (Bits::new(a.len()), Bits::new(a.len()));
-        for (i, (a, b)) in a.iter().zip(b).enumerate() {
-            if a > b {
-                above.set(i);
-            } else if a < b {
-                below.set(i);
-            }
-        }
-        Self { above, below }
+        Self { above: where_pair(a, b, |a, b| a > b), below: where_pair(a, b, |a, b| a < b) }
     }
 
     pub(crate) fn bytes_needed(bars: usize) -> u64 {
         (2 * bars.div_ceil(64) * size_of::<u64>()) as u64
     }
+}
+
+fn where_pair(a: &[f64], b: &[f64], test: impl Fn(f64, f64) -> bool) -> Bits {
+    let word = |(a, b): (&[f64], &[f64])| {
+        a.iter().zip(b).enumerate().fold(0, |bits, (i, (a, b))| bits | u64::from(test(*a, *b)) << i)
+    };
+    Bits::of(a.chunks(64).zip(b.chunks(64)).map(word).collect())
 }
 
 /// The series of one configuration, and the history.

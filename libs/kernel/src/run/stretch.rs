@@ -5,12 +5,12 @@ use crate::account::{Account, Money, RATE_ONE};
 use crate::decision::Side;
 use crate::math::{max, ratio};
 use crate::strategy::Strategy;
-use crate::stretch::{Closes, Watch};
+use crate::stretch::Watch;
 use crate::trader::TradeRules;
 use crate::wide::to_f64;
 
 /// Lots, ticks and money within these can't leave their range in a stretch, and money as `f64` rises with money.
-const MAX_LOTS: u64 = 1 << 40;
+const MAX_LOTS: u64 = 1 << 44;
 /// Ticks of closes, at most: what the caller of [`Run::mark_stretch`] sees to.
 pub const MAX_TICKS: i64 = 1 << 45;
 const MAX_MONEY: u128 = 1 << 110;
@@ -29,15 +29,17 @@ impl Line {
 
     #[inline]
     fn at(&self, ticks: i64) -> Money {
-        self.base + self.slope * i128::from(ticks)
+        // Far within i128, see the limits above.
+        self.base.wrapping_add(self.slope.wrapping_mul(i128::from(ticks)))
     }
 }
 
 impl<S: Strategy> Run<S> {
-    /// True where the next bar need not be taken alone: no order waits, and amounts are far from their limits.
+    /// True where the next bar need not be taken alone: no order waits, nothing is held unwatched, and amounts are far from their limits.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.waiting == Waiting::default()
+            && (self.core.trader.position.side != Side::Flat || self.account.position == 0)
             && self.tally.overflows == 0
             && self.tally.peak > 0
             && self.account.position.unsigned_abs() < MAX_LOTS
@@ -55,7 +57,7 @@ impl<S: Strategy> Run<S> {
     pub fn pass(&mut self, bars: u32, watch: Option<&Watch>) {
         self.core.bars = self.core.bars.saturating_add(bars);
         match watch {
-            Some(watch) => watch.apply(&mut self.core.trader.position),
+            Some(watch) => watch.apply(&mut self.core.trader.position, bars),
             None => self.core.trader.rest(bars),
         }
     }
@@ -75,21 +77,17 @@ impl<S: Strategy> Run<S> {
         }
     }
 
-    /// Marks the books at closes, with the position as it is; false, and nothing changes, where their largest fall
-    /// can't be told from `closes`: take fewer. One close never fails.
+    /// Marks the books at `bars` closes within a range, with the position as it is; false, and nothing changes, where
+    /// that is too little to tell their largest fall: take fewer. One close never fails.
     #[must_use]
-    pub fn mark_stretch(&mut self, bars: u32, closes: &Closes, last: i64) -> bool {
+    pub fn mark_stretch(&mut self, bars: u32, [lowest, highest]: [i64; 2], last: i64) -> bool {
         let line = Line::of(&self.account);
-        let (high, low, fall) = if line.slope >= 0 {
-            (line.at(closes.max), line.at(closes.min), line.slope * i128::from(closes.drop))
-        } else {
-            (line.at(closes.min), line.at(closes.max), -line.slope * i128::from(closes.rise))
-        };
+        let (a, b) = (line.at(lowest), line.at(highest));
+        let (low, high) = if line.slope >= 0 { (a, b) } else { (b, a) };
         if high > self.tally.peak {
             let settled = self.drawdown();
-            // Falls before the first new peak, and between peaks that are all above the old one, are at most this.
-            let most = to_f64((self.tally.peak - low).max(fall));
-            if bars > 1 && ratio(most, to_f64(self.tally.peak), 0.0) > settled {
+            // No fall among them is larger than from the highest to the lowest, of a peak that is no lower than this.
+            if bars > 1 && ratio(to_f64(high - low), to_f64(self.tally.peak), 0.0) > settled {
                 return false;
             }
             self.tally.drawdown = max(self.tally.drawdown, settled);

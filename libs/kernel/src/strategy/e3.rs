@@ -203,7 +203,7 @@ impl crate::strategy::Strategy for E3 {
     type Features = Features;
     type Indicators = Indicators;
 
-    fn wish(&mut self, p: &Params, input: &Input<'_, Features>, _held: Side) -> Wish {
+    fn wish<const WHY: bool>(&mut self, p: &Params, input: &Input<'_, Features>, _held: Side) -> Wish {
         let features = input.features;
         let side = match features.body_over_atr {
             body if body > 0.0 => Side::Long,

@@ -160,7 +160,7 @@ impl crate::strategy::Strategy for FundingFade {
     type Features = Features;
     type Indicators = Indicators;
 
-    fn wish(&mut self, p: &Params, input: &Input<'_, Features>, held: Side) -> Wish {
+    fn wish<const WHY: bool>(&mut self, p: &Params, input: &Input<'_, Features>, held: Side) -> Wish {
         let funding = input.context.funding_bp_8h.filter(|x| x.is_finite());
         let crowd = match funding.unwrap_or(0.0) {
             rate if rate > 0.0 => Side::Long,

@@ -80,8 +80,9 @@ pub trait Strategy: Copy + Debug + Default + PartialEq {
     /// Its indicators.
     type Indicators: Indicators<Params = Self::Params, Features = Self::Features>;
 
-    /// What it wishes for a bar, all indicators warm. `held` is the side of its position.
-    fn wish(&mut self, params: &Self::Params, input: &Input<'_, Self::Features>, held: Side) -> Wish;
+    /// What it wishes for a bar, all indicators warm. `held` is the side of its position. Without `WHY`, reasons and
+    /// gate may be left out, and what nothing asks for: the tier without an entry, support without additions.
+    fn wish<const WHY: bool>(&mut self, params: &Self::Params, input: &Input<'_, Self::Features>, held: Side) -> Wish;
 
     /// Adds its memory to a digest.
     fn digest_into(&self, digest: Digest) -> Digest;
@@ -112,12 +113,23 @@ pub struct Core<S> {
 impl<S: Strategy> Core<S> {
     /// Takes a closed bar that is valid, with its features.
     pub fn step(&mut self, params: &S::Params, input: &Input<'_, S::Features>) -> Decision {
+        self.decide::<true>(params, input)
+    }
+
+    /// `step` without the reasons: what is done is the same, why (reasons, gate) may be left out.
+    #[inline]
+    pub fn act(&mut self, params: &S::Params, input: &Input<'_, S::Features>) -> Decision {
+        self.decide::<false>(params, input)
+    }
+
+    #[inline]
+    fn decide<const WHY: bool>(&mut self, params: &S::Params, input: &Input<'_, S::Features>) -> Decision {
         self.bars = self.bars.saturating_add(1);
         let warm_up = params.warm_up();
         if self.bars < warm_up {
             return Decision::blocked(Gate::WarmUp, f64::from(self.bars), f64::from(warm_up));
         }
-        let wish = self.signal.wish(params, input, self.trader.position.side);
+        let wish = self.signal.wish::<WHY>(params, input, self.trader.position.side);
         self.trader.on_bar(&params.trade_rules(), input.bar, input.features.atr(), &wish)
     }
 

@@ -122,12 +122,12 @@ impl crate::strategy::Strategy for Momentum {
     type Features = Features;
     type Indicators = Indicators;
 
-    fn wish(&mut self, params: &Params, input: &Input<'_, Features>, _held: Side) -> Wish {
+    fn wish<const WHY: bool>(&mut self, params: &Params, input: &Input<'_, Features>, held: Side) -> Wish {
         let features = input.features;
         let atr_bp = ratio(features.atr, input.bar.close, 0.0) * 1e4;
         let direction = features.ema_fast - features.ema_slow;
         self.regime = self.regime.next(&params.regime_rules(), features.adx, direction, atr_bp);
-        signal::wish(params, features, atr_bp, self.regime, input.context)
+        signal::wish::<WHY>(params, features, atr_bp, self.regime, input.context, held)
     }
 
     fn digest_into(&self, digest: Digest) -> Digest {

@@ -199,11 +199,21 @@ fn is_reversed(p: &Params, regime: Regime, context: &Context) -> bool {
 
 /// The wish for a bar.
 #[inline]
-pub(super) fn wish(p: &Params, features: &Features, atr_bp: f64, regime: Regime, context: &Context) -> Wish {
+pub(super) fn wish<const WHY: bool>(
+    p: &Params,
+    features: &Features,
+    atr_bp: f64,
+    regime: Regime,
+    context: &Context,
+    held: Side,
+) -> Wish {
     let spread = features.ema_fast - features.ema_slow;
     let (up, down) = (features.spread_before <= 0.0 && spread > 0.0, features.spread_before >= 0.0 && spread < 0.0);
     let trend = side_of(spread > 0.0, spread < 0.0);
     let signalled = if p.require_cross { side_of(up, down) } else { trend };
+    if !WHY && signalled == Side::Flat && (held == Side::Flat || p.pyramid_max == 0) {
+        return Wish { strength: features.adx, ..Wish::default() };
+    }
     let reversed = is_reversed(p, regime, context);
     let turned = |side: Side| if reversed { side.opposite() } else { side };
 
@@ -215,34 +225,34 @@ pub(super) fn wish(p: &Params, features: &Features, atr_bp: f64, regime: Regime,
     let missing = if needed == 0 { 0 } else { context.missing(needed) };
     let side = turned(pointed);
     let judged = Judged { p, features, context, atr_bp, regime, reversed, side, rsi, spread, needed, missing };
-    let reasons = bit(reason::CROSSED_UP, up)
+    let conditions = judged.filter_bits() | judged.tier_bits(1) | judged.tier_bits(2) | judged.tier_bits(3);
+    let tier = tier(conditions);
+    let filtered = conditions & ALL_FILTERS == ALL_FILTERS;
+    let faded = turned(signalled);
+    let acts = Wish {
+        enter: if filtered && u32::from(tier.rank()) >= p.min_tier { faded } else { Side::Flat },
+        leave: faded.opposite(),
+        support: if filtered { turned(trend) } else { Side::Flat },
+        tier,
+        strength: features.adx,
+        ..Wish::default()
+    };
+    if !WHY {
+        return acts;
+    }
+    let reasons = conditions
+        | bit(reason::CROSSED_UP, up)
         | bit(reason::CROSSED_DOWN, down)
         | bit(reason::TREND_UP, spread > 0.0)
         | bit(reason::TREND_DOWN, spread < 0.0)
-        | bit(reason::REVERSED, reversed)
-        | judged.filter_bits()
-        | judged.tier_bits(1)
-        | judged.tier_bits(2)
-        | judged.tier_bits(3);
-    let tier = tier(reasons);
+        | bit(reason::REVERSED, reversed);
     let gate = match signalled {
         Side::Flat if p.require_cross => Gate::EmaCross,
         Side::Flat => Gate::Trend,
         _ => first_failed(reasons, tier, p.min_tier),
     };
     let (gate_value, gate_threshold) = judged.measure(gate);
-    let signalled = turned(signalled);
-    Wish {
-        enter: if gate == Gate::Passed { signalled } else { Side::Flat },
-        leave: signalled.opposite(),
-        support: if reasons & ALL_FILTERS == ALL_FILTERS { turned(trend) } else { Side::Flat },
-        tier,
-        strength: features.adx,
-        reasons,
-        gate,
-        gate_value,
-        gate_threshold,
-    }
+    Wish { reasons, gate, gate_value, gate_threshold, ..acts }
 }
 
 #[inline]
