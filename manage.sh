@@ -22,6 +22,8 @@ Run
   restart|stop|start NAME
   kill [--close-only|--halt-all|--hard|--reset] [--reason TEXT]
                       switch trading off, or on again
+  export systemd|compose --out DIR
+                      the same topology for another supervisor
   doctor              what is missing on this machine, and how to get it
 
 Look

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends at what it does not expect")]
 
 pub mod audit;
+pub mod documents;
 pub mod mesh;
 
 pub use mesh::Mesh;

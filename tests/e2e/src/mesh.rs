@@ -26,17 +26,9 @@ impl Mesh {
     /// process, the key, the value.
     pub fn up(settings: &[(&str, &str, &str)]) -> Self {
         let address = free_address();
-        let own = [
-            ("SIMVENUE", "LISTEN", address.clone()),
-            ("ADAPTER_BINANCE", "REST_URL", format!("http://{address}")),
-            ("ADAPTER_BINANCE", "STREAM_URL", format!("ws://{address}")),
-        ];
-        let given = settings.iter().map(|(process, key, value)| (*process, *key, (*value).to_owned()));
-        let environment = own
-            .into_iter()
-            .chain(given)
-            .map(|(process, key, value)| (format!("ALPHAMESH__{process}__{key}"), value))
-            .collect();
+        let given =
+            settings.iter().map(|(process, key, value)| (format!("ALPHAMESH__{process}__{key}"), (*value).to_owned()));
+        let environment = venue_environment(&address).into_iter().chain(given).collect();
         let mesh =
             Self { home: TempDir::new().expect("a directory"), binaries: binaries(), environment, venue: address };
         mesh.up_again();
@@ -219,14 +211,29 @@ fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// What puts the simulated venue at this address.
+pub fn venue_environment(address: &str) -> Vec<(String, String)> {
+    vec![
+        ("ALPHAMESH__SIMVENUE__LISTEN".to_owned(), address.to_owned()),
+        ("ALPHAMESH__ADAPTER_BINANCE__REST_URL".to_owned(), format!("http://{address}")),
+        ("ALPHAMESH__ADAPTER_BINANCE__STREAM_URL".to_owned(), format!("ws://{address}")),
+    ]
+}
+
 /// An address on loopback that nobody has at the moment.
-fn free_address() -> String {
+///
+/// # Panics
+/// When there is none.
+pub fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").to_string()
 }
 
 /// The directory of the built binaries: `ALPHAMESH_BIN`, or where this test lies.
-fn binaries() -> PathBuf {
+///
+/// # Panics
+/// When they are not built.
+pub fn binaries() -> PathBuf {
     let directory = std::env::var_os("ALPHAMESH_BIN").map(PathBuf::from).unwrap_or_else(|| {
         let exe = std::env::current_exe().expect("a path");
         exe.ancestors().nth(2).expect("target/debug").to_owned()
