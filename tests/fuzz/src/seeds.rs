@@ -78,6 +78,46 @@ fn corpora() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 r#"{"serverTime":1499827319559}"#,
             ]),
         ),
+        (
+            "binance_rest",
+            texts(&[
+                r#"{"serverTime":1499827319559}"#,
+                r#"[[1499040000000,"0.1","0.8","0.1","0.2","148",1499644799999,"2434",308,"1756","28","0"]]"#,
+                r#"{"timezone":"UTC","serverTime":1,"rateLimits":[{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":50}],"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[{"filterType":"PRICE_FILTER","tickSize":"0.01"},{"filterType":"LOT_SIZE","minQty":"0.00001","maxQty":"9000","stepSize":"0.00001"},{"filterType":"NOTIONAL","minNotional":"5"},{"filterType":"ICEBERG_PARTS","limit":10}]}]}"#,
+                r#"{"code":-1121,"msg":"Invalid symbol."}"#,
+            ]),
+        ),
+        (
+            "binance_order",
+            texts(&[
+                r#"{"symbol":"BTCUSDT","orderId":28,"orderListId":-1,"clientOrderId":"x","transactTime":1507725176595,"price":"1","origQty":"2","executedQty":"1","cummulativeQuoteQty":"1","status":"PARTIALLY_FILLED","side":"BUY","fills":[{"price":"1","qty":"1","commission":"0.001","commissionAsset":"BTC","tradeId":56}]}"#,
+                r#"[{"symbol":"BTCUSDT","orderId":1,"clientOrderId":"x","origClientOrderId":"y","status":"CANCELED","updateTime":1499827319559}]"#,
+                r#"[{"symbol":"BTCUSDT","id":28457,"orderId":100234,"price":"4.0","qty":"12.0","commission":"10.1","commissionAsset":"BNB","time":1499865549590,"isBuyer":true,"isMaker":false}]"#,
+                r#"{"e":"executionReport","E":1,"s":"BTCUSDT","c":"x","S":"BUY","o":"LIMIT","f":"GTC","q":"1","p":"2","C":"","x":"TRADE","X":"FILLED","r":"NONE","i":7,"l":"1","z":"1","L":"2","n":"0","N":null,"T":3,"t":4,"m":false,"Z":"2"}"#,
+                r#"{"e":"outboundAccountPosition","E":1,"u":2,"B":[{"a":"BTC","f":"1.0","l":"0.5"}]}"#,
+            ]),
+        ),
+        (
+            "binance_server",
+            texts(&["BTCUSDT\nBUY\n0.001", "a b&c=d%\n+", "symbol=BTCUSDT&timestamp=1700000000000&signature=00"]),
+        ),
+        (
+            "simvenue",
+            texts(&[
+                "GET /api/v3/time\nGET /api/v3/exchangeInfo?symbol=BTCUSDT\nGET /api/v3/depth?symbol=BTCUSDT&limit=5",
+                "W {\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@trade\"],\"id\":1}\nW {\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":2}",
+                "S POST /api/v3/order?symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001&newClientOrderId=a\nS GET /api/v3/order?symbol=BTCUSDT&origClientOrderId=a",
+                "S POST /api/v3/order?symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.01&price=99000\nS GET /api/v3/openOrders\nS DELETE /api/v3/openOrders?symbol=BTCUSDT\nS GET /api/v3/myTrades?symbol=BTCUSDT",
+                "GET /api/v3/klines?symbol=BTCUSDT&interval=1m\nGET /api/v3/ticker/bookTicker\nDELETE /nowhere",
+            ]),
+        ),
+        (
+            "toml_process",
+            texts(&[
+                "[process]\nname = \"x\"\nsource = 9\n[mesh]\nid = 1\nmode = \"paper\"\nhome = \"/h\"\n[relays]\nmarket = \"m\"\nsignal = \"s\"\nexecution = \"e\"\n[settings]\nkey = { inner = 1 }\n",
+                "[process]\nname = \"x\"\nsource = 9\n[mesh]\nid = 1\nmode = \"paper\"\nhome = \"/h\"\n[relays]\nmarket = \"m\"\nsignal = \"s\"\nexecution = \"e\"\n[runtime]\njournal = \"whole\"\n\u{0}[1, \"two\"]",
+            ]),
+        ),
         ("toml_topology", PROFILES.iter().map(|profile| profile.text.as_bytes().to_vec()).collect()),
         ("decimal", texts(&["0", "1.50", "-0.00100000", "61837.63000000", "9223372036854775807", "1e-3", "-.5E+2"])),
         (

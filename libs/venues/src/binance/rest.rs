@@ -259,5 +259,20 @@ pub fn server_time(body: &[u8]) -> Result<u64, JsonError> {
         b"serverTime" => s.unsigned().map(|ms| time = Some(time_ns(ms))),
         _ => s.skip().map(drop),
     })?;
+    scanner.end()?;
     time.ok_or_else(|| scanner.error("the field \"serverTime\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_after_an_answer_are_refused() {
+        assert_eq!(server_time(br#"{"serverTime":1499827319559}"#), Ok(1_499_827_319_559_000_000));
+        assert!(server_time(br#"{"serverTime":1499827319559}7}"#).is_err());
+        let candle = br#"[[1499040000000,"0.1","0.8","0.1","0.2","148",1499644799999,"2434",308,"1756","28","0"]]"#;
+        assert!(klines(candle, "BTCUSDT", "1m", 0, |_| {}).is_ok());
+        assert!(klines(&[&candle[..], b"]"].concat(), "BTCUSDT", "1m", 0, |_| {}).is_err());
+    }
 }
