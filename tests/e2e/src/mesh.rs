@@ -25,10 +25,16 @@ impl Mesh {
     /// Starts the default mesh, on a port of its own, and waits until it is ready. `settings` overrides settings: the
     /// process, the key, the value.
     pub fn up(settings: &[(&str, &str, &str)]) -> Self {
-        let address = free_address();
-        let given =
-            settings.iter().map(|(process, key, value)| (format!("ALPHAMESH__{process}__{key}"), (*value).to_owned()));
-        let environment = venue_environment(&address).into_iter().chain(given).collect();
+        let given = settings.iter().map(|(process, key, value)| (format!("ALPHAMESH__{process}__{key}"), *value));
+        let given: Vec<(String, &str)> = given.collect();
+        Self::up_in(&free_address(), &given.iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>())
+    }
+
+    /// The same with the simulated venue at this address, and with these variables in the environment.
+    pub fn up_in(address: &str, environment: &[(&str, &str)]) -> Self {
+        let given = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = venue_environment(address).into_iter().chain(given).collect();
+        let address = address.to_owned();
         let mesh =
             Self { home: TempDir::new().expect("a directory"), binaries: binaries(), environment, venue: address };
         mesh.up_again();

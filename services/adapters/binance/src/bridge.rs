@@ -9,18 +9,27 @@ use futures_util::StreamExt;
 use mesh_runtime::BoxError;
 use mesh_runtime::actor::{Bridge, Closed, PacketSender};
 use mesh_types::system::ExternalRequest;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config, connect_async_tls_with_config,
+};
 
+use crate::proxy::{self, Proxy};
 use crate::settings::Settings;
+use crate::tls::{self, explain};
 use crate::wire;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// From asking for a connection, or an answer, to having it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read; a packet holds no more.
 const MAX_ANSWER_BYTES: usize = 1_000_000;
+/// Of a refusal's text, in the log.
+const MAX_SAID_BYTES: usize = 200;
 /// Requests that may wait. The feed has one for each symbol under way, at most.
 const QUEUE_REQUESTS: usize = 1024;
 
@@ -46,26 +55,28 @@ impl Venue {
     pub fn start(settings: &Settings, packets: PacketSender) -> Result<Self, BoxError> {
         // A second installation changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(TIMEOUT).tls_backend_preconfigured(tls()).build()?;
+        let tls = tls::config(settings.extra_ca_file.as_deref())?;
+        let proxy_to = |url: &str| proxy::on_the_way(url, |name| std::env::var(name).ok());
+        let client = reqwest::Client::builder().timeout(TIMEOUT).tls_backend_preconfigured(tls.clone());
+        let client = match proxy_to(&settings.rest_url)? {
+            Some(proxy) => client.proxy(reqwest::Proxy::all(proxy.url)?),
+            None => client.no_proxy(),
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (requests, queue) = mpsc::channel(QUEUE_REQUESTS);
         let connected = Arc::new(AtomicBool::new(false));
         let worker = Worker {
             rest_url: settings.rest_url.clone(),
             stream_url: settings.stream_url.clone(),
-            client,
+            proxy: proxy_to(&settings.stream_url)?,
+            tls: Arc::new(tls),
+            client: client.build()?,
             packets,
             connected: Arc::clone(&connected),
         };
         std::thread::Builder::new().name("venue".to_owned()).spawn(move || runtime.block_on(worker.run(queue)))?;
         Ok(Self { requests, connected })
     }
-}
-
-/// The roots that the program carries: a machine without certificates of its own reaches the venue too.
-fn tls() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 }
 
 impl Bridge for Venue {
@@ -85,6 +96,8 @@ impl Bridge for Venue {
 struct Worker {
     rest_url: String,
     stream_url: String,
+    proxy: Option<Proxy>,
+    tls: Arc<rustls::ClientConfig>,
     client: reqwest::Client,
     packets: PacketSender,
     connected: Arc<AtomicBool>,
@@ -125,15 +138,15 @@ impl Worker {
             Err(Closed) => return,
         };
         self.connected.store(false, Ordering::Release);
-        tracing::info!(stream, reason, "the venue's connection ended");
+        tracing::warn!(stream, reason, "the venue's connection ended; the feed makes another");
         let _ = self.packets.send(stream, wire::DISCONNECTED, reason.into_bytes()).await;
     }
 
     async fn read(&self, stream: u32, path: &str) -> Result<String, Closed> {
         let url = format!("{}{path}", self.stream_url);
-        let mut socket = match tokio::time::timeout(TIMEOUT, connect_async(&url)).await {
-            Ok(Ok((socket, _))) => socket,
-            Ok(Err(error)) => return Ok(format!("{} can't be reached: {error}", self.stream_url)),
+        let mut socket = match tokio::time::timeout(TIMEOUT, self.connect(&url)).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(reason)) => return Ok(format!("{} can't be reached: {reason}", self.stream_url)),
             Err(_) => return Ok(format!("{} does not answer", self.stream_url)),
         };
         self.packets.send(stream, wire::CONNECTED, Vec::new()).await?;
@@ -158,22 +171,40 @@ impl Worker {
         Ok("the venue's connection ended".to_owned())
     }
 
+    async fn connect(&self, url: &str) -> Result<Socket, String> {
+        let tls = Some(Connector::Rustls(Arc::clone(&self.tls)));
+        let connected = match &self.proxy {
+            Some(proxy) => client_async_tls_with_config(url, proxy.connect(url).await?, None, tls).await,
+            None => connect_async_tls_with_config(url, None, false, tls).await,
+        };
+        connected.map(|(socket, _)| socket).map_err(|error| explain(&error))
+    }
+
     async fn get(&self, stream: u32, path: &str) {
         let answer = match self.fetch(path).await {
-            Ok((status, retry_after_s, body)) => wire::answer(status, retry_after_s, &body),
-            Err(error) => wire::answer(0, 0, error.as_bytes()),
+            Ok((status, retry_after_s, body)) => {
+                if status != 200 {
+                    let said = String::from_utf8_lossy(body.get(..MAX_SAID_BYTES).unwrap_or(&body));
+                    tracing::warn!(path, status, said = &*said, "the venue refused a request; the feed asks again");
+                }
+                wire::answer(status, retry_after_s, &body)
+            }
+            Err(error) => {
+                tracing::warn!(path, error, "a request to the venue failed; the feed asks again");
+                wire::answer(0, 0, error.as_bytes())
+            }
         };
         let _ = self.packets.send(stream, wire::ANSWER, answer).await;
     }
 
     async fn fetch(&self, path: &str) -> Result<(u16, u64, Vec<u8>), String> {
         let sent = self.client.get(format!("{}{path}", self.rest_url)).send();
-        let mut response = sent.await.map_err(|error| error.to_string())?;
+        let mut response = sent.await.map_err(|error| explain(&error))?;
         let status = response.status().as_u16();
         let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let retry_after_s = header.and_then(|text| text.parse().ok()).unwrap_or(0);
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_ANSWER_BYTES {
                 return Err(format!("an answer of more than {MAX_ANSWER_BYTES} bytes to {path}"));

@@ -1,5 +1,7 @@
 //! What the adapter follows, and where.
 
+use std::path::PathBuf;
+
 use mesh_runtime::Settings as _;
 use mesh_venues::binance::stream;
 use serde::Deserialize;
@@ -12,6 +14,8 @@ pub struct Settings {
     pub rest_url: String,
     /// Where streams come from: `ws://` or `wss://`, without a path.
     pub stream_url: String,
+    /// Certificates in PEM that are trusted beside the built-in roots: of a proxy that reads along, or a venue of one's own.
+    pub extra_ca_file: Option<PathBuf>,
     /// Symbols as Binance spells them, in upper case.
     pub symbols: Vec<String>,
     /// Candle intervals as Binance spells them.
@@ -35,6 +39,7 @@ impl Default for Settings {
         Self {
             rest_url: "http://127.0.0.1:17601".to_owned(),
             stream_url: "ws://127.0.0.1:17601".to_owned(),
+            extra_ca_file: None,
             symbols: vec!["BTCUSDT".to_owned(), "ETHUSDT".to_owned()],
             intervals: vec!["1s".to_owned(), "1m".to_owned()],
             depth: None,
