@@ -2,107 +2,30 @@
 //! is one, on a GPU.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test says what broke by panicking
 
-#[path = "../../../../libs/sweep/tests/random/mod.rs"]
-#[allow(dead_code)]
-mod random;
+mod study;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use mesh_kernel::run::{RunRules, Summary};
-use mesh_kernel::strategy::e3::{self, E3};
+use mesh_kernel::strategy::e3::E3;
 use mesh_kernel::strategy::funding_fade::FundingFade;
 use mesh_kernel::strategy::momentum::Momentum;
-use mesh_kernel::strategy::{Strategy, StrategyParams};
-use mesh_sweep::{History, Shared, Swept, streaming};
+use mesh_sweep::{Shared, Swept, streaming};
 use proptest::prelude::*;
-use random::Random;
+use study::{Random, Study, sliced};
 use sweep::gpu::{self, Gpu, GpuError};
-use sweep_ptx::{Job, Outcome, Row, Rules, STATE_BYTES, run_configuration};
-
-struct Study<S: Strategy> {
-    history: History,
-    rules: RunRules,
-    params: Vec<S::Params>,
-}
-
-impl<S: Swept> Study<S> {
-    fn random(seed: u64, configurations: usize) -> Self {
-        let mut random = Random(seed);
-        let (scale, price) = random.scale();
-        let (history, rules) = (random.history(scale, price), random.rules(scale, price));
-        let base = base::<S>();
-        let params = (0..configurations).map(|_| random.params(&base)).collect();
-        Self { history, rules, params }
-    }
-}
-
-/// Values to start from: with its defaults E3 hardly trades.
-fn base<S: Swept>() -> Vec<f64> {
-    let mut base = Vec::new();
-    match S::NAME {
-        E3::NAME => StrategyParams::for_each_value(&e3::Params::high_trade(), |value| base.push(value)),
-        _ => S::Params::default().for_each_value(|value| base.push(value)),
-    }
-    base
-}
-
-/// What threads make of a study whose history goes in slices of any lengths: by hand, with no driver.
-fn sliced<S: Swept>(study: &Study<S>, random: &mut Random) -> Vec<Summary> {
-    let shared = Shared::<S>::new(&study.history, &study.params);
-    let (history, count, width) = (&study.history, study.params.len(), shared.series().len());
-    let row = |at| {
-        let bar = &history.bars()[at];
-        Row::new(bar, &history.context(at), history.settlement(at), history.ends_period(at))
-    };
-    let mut params = Vec::new();
-    let mut values = Vec::new();
-    study.params.iter().for_each(|params| params.for_each_value(|value| values.push(value)));
-    let parameters = values.len() / count;
-    (0..parameters).for_each(|p| params.extend((0..count).map(|i| values[i * parameters + p])));
-    let columns: Vec<u32> = (0..S::SLOTS)
-        .flat_map(|slot| (0..count).map(move |i| (slot, i)))
-        .map(|(slot, i)| shared.slots(i)[slot])
-        .collect();
-    let rules = Rules::of(&study.rules);
-    let mut states = vec![u128::MAX; count * STATE_BYTES / 16];
-    let mut outcomes = vec![Outcome::default(); count];
-    let mut first = 0;
-    while first < history.len() {
-        let bars = (1 + random.below(150) as usize).min(history.len() - first);
-        let base = first.saturating_sub(1);
-        let rows: Vec<Row> = (base..first + bars).map(row).collect();
-        let all: Vec<&[f64]> = shared.series().map(|(_, values)| values).collect();
-        let series: Vec<f64> = (base..first + bars).flat_map(|at| all.iter().map(move |values| values[at])).collect();
-        let job = Job {
-            rows: rows.as_ptr(),
-            series: series.as_ptr(),
-            params: params.as_ptr(),
-            columns: columns.as_ptr(),
-            rules: &raw const rules,
-            states: states.as_mut_ptr().cast(),
-            outcomes: outcomes.as_mut_ptr(),
-            width: width as u32,
-            first: first as u32,
-            count: bars as u32,
-            configurations: count as u32,
-        };
-        for number in 0..count as u32 {
-            // SAFETY: the arrays above are as `Job` says.
-            #[allow(unsafe_code)]
-            unsafe {
-                run_configuration::<S>(&job, number);
-            }
-        }
-        first += bars;
-    }
-    outcomes.iter().map(Outcome::summary).collect()
-}
+use sweep_ptx::run_configuration;
 
 fn slices_are_streaming<S: Swept>(seed: u64) -> Result<(), TestCaseError> {
     let study = Study::<S>::random(seed, 3);
-    let summaries = sliced(&study, &mut Random(seed ^ 1));
+    let summaries = sliced(&study, 150, &mut Random(seed ^ 1), |job, _, number| {
+        // SAFETY: the arrays are as `Job` says.
+        #[allow(unsafe_code)]
+        unsafe {
+            run_configuration::<S>(job, number);
+        }
+    });
     for (params, summary) in study.params.iter().zip(summaries) {
         let expected = streaming::<S>(&study.history, params, &study.rules);
         prop_assert_eq!(summary, expected, "seed {}, {:?} {:?}", seed, params, &study.rules);

@@ -1,0 +1,74 @@
+//! The committed PTX, run by an interpreter, against the CPU: what a GPU is told to do is what the kernel does, to the last
+//! bit, with no access outside of what a launch is given.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test says what broke by panicking
+
+mod interpreter;
+mod study;
+
+use interpreter::{Module, Standing};
+use mesh_kernel::strategy::e3::E3;
+use mesh_kernel::strategy::funding_fade::FundingFade;
+use mesh_kernel::strategy::momentum::Momentum;
+use mesh_sweep::{Swept, streaming};
+use study::{Random, Study, sliced};
+use sweep_ptx::Job;
+
+/// In the order of the entry points' parameters.
+fn arguments(job: &Job) -> [u64; 11] {
+    let pointers = [job.series.cast::<u8>(), job.params.cast(), job.columns.cast(), job.rules.cast()];
+    let [series, params, columns, rules] = pointers.map(|pointer| pointer as u64);
+    let numbers = [job.width, job.first, job.count, job.configurations];
+    let [width, first, count, configurations] = numbers.map(u64::from);
+    let (rows, states, outcomes) = (job.rows as u64, job.states as u64, job.outcomes as u64);
+    [rows, series, params, columns, rules, states, outcomes, width, first, count, configurations]
+}
+
+/// What the module makes of random studies, against streaming: the configurations that differ.
+fn differences<S: Swept>(module: &Module, seeds: core::ops::Range<u64>) -> Vec<String> {
+    let (mut steps, mut bars, mut trades, mut differ) = (0, 0, 0, Vec::new());
+    for seed in seeds {
+        let study = Study::<S>::random(seed, 3);
+        let found = sliced(&study, 400, &mut Random(seed ^ 1), |job, memory, number| {
+            // Blocks of two threads: the last one has a thread too many, which must touch nothing.
+            let standing = |number| Standing { block: number / 2, threads: 2, thread: number % 2 };
+            steps += module.run(S::NAME, &arguments(job), memory, standing(number));
+            if number + 1 == job.configurations && job.configurations % 2 == 1 {
+                module.run(S::NAME, &arguments(job), &[], standing(number + 1));
+            }
+            bars += u64::from(job.count);
+        });
+        for (params, found) in study.params.iter().zip(found) {
+            let expected = streaming::<S>(&study.history, params, &study.rules);
+            trades += expected.trades;
+            if found != expected {
+                differ.push(format!("{} {seed} {params:?} {:?}: {found:?}, not {expected:?}", S::NAME, study.rules));
+            }
+        }
+    }
+    let a_bar = steps as f64 / bars as f64;
+    eprintln!("{}: {bars} configuration-bars, {trades} trades, {a_bar:.0} instructions a configuration-bar", S::NAME);
+    assert!(trades > 5, "too few to compare");
+    differ
+}
+
+const PTX: &str = include_str!("../ptx/sweep.ptx");
+
+#[test]
+fn the_committed_ptx_is_streaming() {
+    let module = interpreter::parse(PTX);
+    assert_eq!(differences::<Momentum>(&module, 0..40), [""; 0]);
+    assert_eq!(differences::<E3>(&module, 0..20), [""; 0]);
+    assert_eq!(differences::<FundingFade>(&module, 0..20), [""; 0]);
+}
+
+#[test]
+fn another_ptx_is_not() {
+    for (operation, other) in [("setp.ge.f64", "setp.gt.f64"), ("div.rn.f64", "mul.rn.f64"), ("addc.cc", "add.cc")] {
+        assert!(PTX.contains(operation), "{operation}");
+        let module = interpreter::parse(&PTX.replace(operation, other));
+        assert!(
+            !differences::<Momentum>(&module, 0..8).is_empty(),
+            "{other} instead of {operation} makes no difference"
+        );
+    }
+}
