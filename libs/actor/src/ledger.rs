@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use mesh_codec::Frames;
+use mesh_codec::{FrameBuffer, Frames};
 
 /// Keeps what must survive a crash. The driver calls [`Ledger::commit`] after each batch, and publishes the outputs
 /// only when it has returned.
@@ -38,19 +38,19 @@ impl core::error::Error for LedgerError {}
 /// A ledger in memory, for the simulator: it keeps the frames of the given types and gives all of them back.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLedger {
-    kept: Vec<u8>,
+    kept: FrameBuffer,
     types: Vec<u8>,
 }
 
 impl MemoryLedger {
     /// Keeps messages whose first TLV has one of these types.
     pub fn new(types: &[u8]) -> Self {
-        Self { kept: Vec::new(), types: types.to_vec() }
+        Self { kept: FrameBuffer::new(), types: types.to_vec() }
     }
 
     /// What it has kept.
     pub fn frames(&self) -> Frames<'_> {
-        Frames::new(&self.kept)
+        self.kept.frames().into()
     }
 }
 
@@ -59,17 +59,14 @@ impl Ledger for MemoryLedger {
         for (_, message) in inbox.chain(outbox) {
             let message = message.map_err(|error| LedgerError { reason: error.to_string() })?;
             if message.first().is_some_and(|tlv| self.types.contains(&tlv.number)) {
-                self.kept.extend_from_slice(message.frame());
+                self.kept.push(&message);
             }
         }
         Ok(())
     }
 
     fn recover(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), LedgerError> {
-        for (_, message) in Frames::new(&self.kept) {
-            let message = message.map_err(|error| LedgerError { reason: error.to_string() })?;
-            each(message.frame());
-        }
+        self.kept.frames().iter().for_each(|message| each(message.frame()));
         Ok(())
     }
 }

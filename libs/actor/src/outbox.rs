@@ -5,7 +5,7 @@
 
 use mesh_codec::encode::TooLarge;
 use mesh_codec::registry::{TailedTlv, TlvBody};
-use mesh_codec::{FrameBuilder, Frames, Stamp};
+use mesh_codec::{FrameBuffer, FrameBuilder, Frames, Stamp, ValidFrames};
 use mesh_types::system::Cause;
 use mesh_types::wire::{Tailed, WireEnum};
 use mesh_types::{Domain, MessageId, SourceId};
@@ -15,15 +15,14 @@ use mesh_types::{Domain, MessageId, SourceId};
 pub struct Outbox {
     source: SourceId,
     next_sequence: [u64; 5],
-    frames: Vec<u8>,
-    count: u64,
+    frames: FrameBuffer,
     refused: u64,
 }
 
 impl Outbox {
     /// An empty one, for the messages of `source`.
     pub const fn new(source: SourceId) -> Self {
-        Self { source, next_sequence: [1; 5], frames: Vec::new(), count: 0, refused: 0 }
+        Self { source, next_sequence: [1; 5], frames: FrameBuffer::new(), refused: 0 }
     }
 
     /// Adds a message of one or more parts. What does not fit a message is refused and counted: an actor that builds such
@@ -38,15 +37,15 @@ impl Outbox {
         let slot = usize::from(domain.code());
         let sequence = self.next_sequence.get(slot).copied().unwrap_or_default();
         let stamp = Stamp { domain, source: self.source, sequence, timestamp_ns: now_ns };
-        let built = build(FrameBuilder::new(&mut self.frames, &stamp));
-        let finished: Result<usize, TooLarge> =
-            causes.iter().filter(|id| !id.is_none()).fold(built, |b, id| b.body(&Cause { message: *id })).finish();
+        let causes = causes.iter().filter(|id| !id.is_none());
+        let finished: Result<usize, TooLarge> = self
+            .frames
+            .build(&stamp, |frame| causes.fold(build(frame), |frame, id| frame.body(&Cause { message: *id })));
         match finished {
             Ok(_) => {
                 if let Some(next) = self.next_sequence.get_mut(slot) {
                     *next += 1;
                 }
-                self.count += 1;
                 Some(stamp.id())
             }
             Err(_) => {
@@ -77,19 +76,24 @@ impl Outbox {
         self.push(domain, now_ns, causes, |builder| builder.tailed(head, items))
     }
 
-    /// The frames, one after the other.
+    /// The frames as bytes, one after the other.
     pub fn bytes(&self) -> &[u8] {
-        &self.frames
+        self.frames.frames().bytes()
+    }
+
+    /// The frames: valid, since they were built here.
+    pub fn valid_frames(&self) -> ValidFrames<'_> {
+        self.frames.frames()
     }
 
     /// The frames, one by one.
     pub fn frames(&self) -> Frames<'_> {
-        Frames::new(&self.frames)
+        self.valid_frames().into()
     }
 
     /// How many frames wait.
-    pub const fn count(&self) -> u64 {
-        self.count
+    pub fn count(&self) -> u64 {
+        self.frames.frames().len() as u64
     }
 
     /// Takes the number of messages that did not fit, since the last call.
@@ -100,6 +104,5 @@ impl Outbox {
     /// Forgets the frames, which the driver has sent, and keeps the room.
     pub fn clear(&mut self) {
         self.frames.clear();
-        self.count = 0;
     }
 }

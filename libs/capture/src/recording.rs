@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
+use mesh_codec::{FrameBuilder, Message, Stamp, ValidFrames};
 use mesh_types::system::{Gap, GapRange};
 use mesh_types::wire::{Coded, Tailed, U16, U64};
 use mesh_types::{Domain, MessageId, SourceId};
@@ -117,10 +117,9 @@ impl Recording {
     }
 
     /// Takes frames that were received at `now_ns`; [`Recording::flush`] writes them.
-    pub fn frames(&mut self, now_ns: u64, frames: &[u8]) {
+    pub fn frames(&mut self, now_ns: u64, frames: ValidFrames<'_>) {
         self.declare_losses(now_ns);
-        // Links give out whole messages only; what is none has no place in the log.
-        for message in Frames::new(frames).filter_map(|(_, message)| message.ok()) {
+        for message in frames {
             if self.append(now_ns, &message) {
                 self.recorded += 1;
             } else {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use mesh_capture::recording::{Recording, RecordingLimits, last_positions};
 use mesh_capture::{Capture, Item, RunStatus, TimeRange, WriterLimits, verify};
-use mesh_codec::Message;
+use mesh_codec::{Message, ValidFrames};
 use mesh_types::SourceId;
 use mesh_types::system::Gap;
 use support::{frame, received_ns, run_info};
@@ -24,6 +24,10 @@ const LIMITS: RecordingLimits = RecordingLimits {
 
 fn start(root: &Path, limits: RecordingLimits) -> Recording {
     Recording::start(root, run_info("recorder"), SourceId::new(60), limits).expect("started").0
+}
+
+fn record(recording: &mut Recording, now_ns: u64, frames: &[u8]) {
+    recording.frames(now_ns, ValidFrames::check(frames).expect("valid"));
 }
 
 /// Sequence numbers less one of what was recorded, and what gaps say: messages lost, first and last.
@@ -49,7 +53,7 @@ fn batches_are_recorded_and_sealed_at_the_end() {
     let mut recording = start(root.path(), LIMITS);
     for batch in 0..10u64 {
         let frames: Vec<u8> = (0..3).flat_map(|n| frame(batch * 3 + n)).collect();
-        recording.frames(received_ns(batch), &frames);
+        record(&mut recording, received_ns(batch), &frames);
         recording.flush(received_ns(batch)).expect("written");
     }
     recording.finish(received_ns(10)).expect("sealed");
@@ -64,7 +68,7 @@ fn a_batch_larger_than_the_buffer_is_written_in_parts() {
     let root = tempfile::tempdir().expect("a directory");
     let mut recording = start(root.path(), LIMITS);
     let frames: Vec<u8> = (0..100).flat_map(frame).collect();
-    recording.frames(received_ns(0), &frames);
+    record(&mut recording, received_ns(0), &frames);
     recording.finish(received_ns(1)).expect("sealed");
     assert_eq!((recording.recorded(), recording.dropped()), (100, 0));
     assert_eq!(recorded(root.path()), ((0..100).collect(), vec![]));
@@ -77,7 +81,7 @@ fn a_full_disk_stalls_it_and_the_log_says_what_is_missing() {
     let obstacle = recording.dir().expect("a run").join("segment-000001.cap");
     fs::create_dir(&obstacle).expect("made");
     for n in 0..40 {
-        recording.frames(received_ns(n), &frame(n));
+        record(&mut recording, received_ns(n), &frame(n));
         let tried = recording.flush(received_ns(n)).is_err();
         assert_eq!(tried, n % 10 == 0, "every 100 ns");
         assert!(recording.is_stalled());
@@ -86,7 +90,7 @@ fn a_full_disk_stalls_it_and_the_log_says_what_is_missing() {
     assert!(dropped > 10 && recording.recorded() + dropped == 40);
     fs::remove_dir(&obstacle).expect("removed");
     for n in 40..60 {
-        recording.frames(received_ns(n), &frame(n));
+        record(&mut recording, received_ns(n), &frame(n));
         recording.flush(received_ns(n)).expect("written");
     }
     assert!(!recording.is_stalled());
@@ -106,7 +110,7 @@ fn runs_follow_one_another_and_disk_use_is_bounded() {
     let limits = RecordingLimits { run_bytes: 4000, total_bytes: 20_000, ..LIMITS };
     let mut recording = start(root.path(), limits);
     for n in 0..1000 {
-        recording.frames(received_ns(n), &frame(n));
+        record(&mut recording, received_ns(n), &frame(n));
         recording.flush(received_ns(n)).expect("written");
     }
     recording.finish(received_ns(1000)).expect("sealed");
@@ -127,9 +131,9 @@ fn runs_follow_one_another_and_disk_use_is_bounded() {
 fn what_a_killed_recorder_left_is_recovered_at_the_next_start() {
     let root = tempfile::tempdir().expect("a directory");
     let mut recording = start(root.path(), LIMITS);
-    recording.frames(received_ns(0), &frame(0));
+    record(&mut recording, received_ns(0), &frame(0));
     recording.flush(received_ns(0)).expect("written");
-    recording.frames(received_ns(1), &frame(1));
+    record(&mut recording, received_ns(1), &frame(1));
     drop(recording);
     let positions = last_positions(root.path()).expect("read");
     assert_eq!(positions, [Message::parse(&frame(0)).expect("a message").id()], "where relays should go on");

@@ -4,6 +4,7 @@
 use crate::error::FrameError;
 use crate::header::{HEADER_BYTES, MAGIC, MAX_FRAME_BYTES};
 use crate::message::Message;
+use crate::valid::ValidFrames;
 
 /// What stands at the start of some bytes.
 #[derive(Clone, Copy, Debug)]
@@ -101,17 +102,26 @@ impl SearchBudget {
 }
 
 /// Messages in bytes that are all there, as in a file: a truncated tail is an error, and bad bytes are passed over.
+///
+/// Made from [`ValidFrames`], it has nothing to check.
 #[derive(Clone, Debug)]
 pub struct Frames<'a> {
     bytes: &'a [u8],
     position: usize,
     budget: SearchBudget,
+    valid: bool,
 }
 
 impl<'a> Frames<'a> {
     /// The messages in `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0, budget: SearchBudget::new() }
+        Self { bytes, position: 0, budget: SearchBudget::new(), valid: false }
+    }
+}
+
+impl<'a> From<ValidFrames<'a>> for Frames<'a> {
+    fn from(frames: ValidFrames<'a>) -> Self {
+        Self { valid: true, ..Self::new(frames.bytes()) }
     }
 }
 
@@ -122,6 +132,11 @@ impl<'a> Iterator for Frames<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let offset = self.position;
         let rest = self.bytes.get(offset..).filter(|rest| !rest.is_empty())?;
+        if self.valid {
+            let message = Message::of_valid(rest)?;
+            self.position += message.frame().len();
+            return Some((offset, Ok(message)));
+        }
         match scan(rest) {
             Scan::Message(message) => {
                 self.position += message.frame().len();

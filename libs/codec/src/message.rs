@@ -143,6 +143,13 @@ impl<'a> Message<'a> {
         Ok(Self { header, frame })
     }
 
+    /// The message at the start of bytes that are known to begin with one; `None` at their end.
+    #[inline]
+    pub(crate) fn of_valid(bytes: &'a [u8]) -> Option<Self> {
+        let (header, _) = Header::ref_from_prefix(bytes).ok()?;
+        Some(Self { header, frame: bytes.get(..header.frame_bytes())? })
+    }
+
     #[cold]
     fn checksum_error(self, calculated: u32) -> FrameError {
         FrameError::Checksum {

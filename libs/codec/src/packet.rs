@@ -10,7 +10,7 @@ use mesh_types::limits::MAX_PACKET_PART_BYTES;
 use mesh_types::system::Packet;
 use mesh_types::wire::{U16, U32, U64};
 
-use crate::encode::{FrameBuilder, Stamp, TooLarge};
+use crate::encode::{FrameBuilder, Stamp};
 use crate::message::Message;
 
 /// Sequence of a process's first packet.
@@ -27,19 +27,14 @@ pub struct PacketHead {
     pub received_ns: u64,
 }
 
-/// Writes a packet as a message at the end of `buffer`.
-///
-/// # Errors
-/// [`TooLarge`] when it does not fit a message; the buffer is as it was.
-pub fn build(
-    buffer: &mut Vec<u8>,
-    source: SourceId,
-    sequence: u64,
-    timestamp_ns: u64,
-    head: &PacketHead,
-    bytes: &[u8],
-) -> Result<usize, TooLarge> {
-    let stamp = Stamp { domain: Domain::System, source, sequence, timestamp_ns };
+/// The stamp of a packet's message.
+pub const fn stamp(source: SourceId, sequence: u64, timestamp_ns: u64) -> Stamp {
+    Stamp { domain: Domain::System, source, sequence, timestamp_ns }
+}
+
+/// Adds a packet to its message.
+#[must_use]
+pub fn fill<'b>(frame: FrameBuilder<'b>, head: &PacketHead, bytes: &[u8]) -> FrameBuilder<'b> {
     let body = |part: &[u8]| Packet {
         stream: U32::new(head.stream),
         kind: head.kind,
@@ -47,11 +42,10 @@ pub fn build(
         byte_count: U16::new(u16::try_from(part.len()).unwrap_or(u16::MAX)),
         received_ns: U64::new(head.received_ns),
     };
-    let frame = FrameBuilder::new(buffer, &stamp);
     if bytes.is_empty() {
-        return frame.tailed(&body(bytes), bytes).finish();
+        return frame.tailed(&body(bytes), bytes);
     }
-    bytes.chunks(MAX_PACKET_PART_BYTES).fold(frame, |frame, part| frame.tailed(&body(part), part)).finish()
+    bytes.chunks(MAX_PACKET_PART_BYTES).fold(frame, |frame, part| frame.tailed(&body(part), part))
 }
 
 /// The packet that a message holds; its bytes are borrowed where they lie in one part.
@@ -80,7 +74,8 @@ mod tests {
             let bytes: Vec<u8> = (0..length).map(|i| i as u8).collect();
             let head = PacketHead { stream: 3, kind: 2, received_ns: 77 };
             let mut frame = Vec::new();
-            build(&mut frame, SourceId::new(1), FIRST_PACKET_SEQUENCE, 78, &head, &bytes).expect("fits");
+            let stamp = stamp(SourceId::new(1), FIRST_PACKET_SEQUENCE, 78);
+            fill(FrameBuilder::new(&mut frame, &stamp), &head, &bytes).finish().expect("fits");
             let message = Message::parse(&frame).expect("a message");
             message.check_tlvs().expect("good TLVs");
             let (found, joined) = join(&message).expect("a packet");
@@ -92,7 +87,8 @@ mod tests {
     fn a_packet_that_fits_no_message_is_refused() {
         let head = PacketHead { stream: 0, kind: 0, received_ns: 0 };
         let mut frame = vec![7];
-        assert!(build(&mut frame, SourceId::new(1), 1, 1, &head, &vec![0; 1 << 20]).is_err());
+        let builder = FrameBuilder::new(&mut frame, &stamp(SourceId::new(1), 1, 1));
+        assert!(fill(builder, &head, &vec![0; 1 << 20]).finish().is_err());
         assert_eq!(frame, [7]);
     }
 }

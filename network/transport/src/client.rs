@@ -14,7 +14,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use mesh_codec::{Header, Message};
+use mesh_codec::{Header, Message, ValidFrames};
 use mesh_types::system::{EndOfSnapshot, Heartbeat, Logout, SnapshotRequest, Welcome};
 use mesh_types::{Domain, FixedStr, InstrumentId, LogoutReason, MessageId};
 
@@ -66,8 +66,8 @@ pub enum ClientEvent<'a> {
         /// Why.
         reason: DownReason,
     },
-    /// Valid frames, one after the other.
-    Frames(&'a [u8]),
+    /// Messages, in order.
+    Frames(ValidFrames<'a>),
     /// From the relay itself: the end of the last values, or a request for snapshots.
     Control(Message<'a>),
     /// Messages were missed, before the next frames.
@@ -502,7 +502,7 @@ impl<C: Connector> RunSink for Receiver<'_, '_, C> {
     fn on_part(&mut self, part: Part<'_>) -> Result<(), DownReason> {
         match part {
             Part::Control(message) => return self.client.on_control(message, self.on_event),
-            Part::Frames { bytes, .. } => (self.on_event)(ClientEvent::Frames(bytes)),
+            Part::Frames(frames) => (self.on_event)(ClientEvent::Frames(frames)),
             Part::Missing { source, domain, missing } => {
                 let range = gap_range(source, domain, missing.first, missing.last);
                 let Client { scratch, config, .. } = &mut *self.client;

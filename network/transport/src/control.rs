@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mesh_codec::{FrameBuilder, Header, Message, Stamp, TailedTlv, TailedView, TlvBody};
+use mesh_codec::{FrameBuilder, Header, Message, Stamp, TailedTlv, TailedView, TlvBody, ValidFrames};
 use mesh_types::system::{Gap, GapRange, Heartbeat, Hello, Logout, Resume, SnapshotRequest, Subscribe};
 use mesh_types::wire::{Coded, Tailed, U16, U64};
 use mesh_types::{Domain, FixedStr, InstrumentId, LogoutReason, MessageId, SourceId};
@@ -129,7 +129,7 @@ impl<'a> GapNotice<'a> {
     }
 
     /// The notice as a frame.
-    pub const fn frame(&self) -> &'a [u8] {
-        self.message.frame()
+    pub const fn frames(&self) -> ValidFrames<'a> {
+        ValidFrames::of(&self.message)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Receivers and relays read the same stream in the same way; only what they do with the parts differs.
 
-use mesh_codec::frames::{Scan, scan};
-use mesh_codec::{FrameError, Header, Message};
+use mesh_codec::frames::Scan;
+use mesh_codec::{FrameCutter, FrameError, Header, Message, ValidFrames};
 use mesh_types::wire::Coded;
 use mesh_types::{Domain, SourceId};
 
@@ -13,13 +13,8 @@ use crate::sequence::{Missing, Sighting};
 /// A part of the stream.
 #[derive(Clone, Copy, Debug)]
 pub enum Part<'a> {
-    /// Valid frames of the relay's domain or of system, each new, one after the other.
-    Frames {
-        /// The frames.
-        bytes: &'a [u8],
-        /// How many.
-        messages: u64,
-    },
+    /// Frames of the relay's domain or of system, each new; at least one.
+    Frames(ValidFrames<'a>),
     /// A message between a process and its relay.
     Control(Message<'a>),
     /// Messages of a source are missing before the next frame.
@@ -93,57 +88,56 @@ pub trait RunSink {
 /// Reads whole messages of `domain` and of system at the start of `bytes`. Answers how many bytes were handled, and why
 /// reading stopped before the last whole message, if it did; what was valid before was given out.
 pub fn split<S: RunSink>(bytes: &[u8], domain: Domain, sink: &mut S) -> (usize, Result<(), S::Error>) {
-    let (mut run, mut messages, mut position) = (0, 0, 0);
-    let (own, system) = (Coded::new(domain), Coded::new(Domain::System));
-    let outcome = loop {
-        let message = match scan(bytes.get(position..).unwrap_or_default()) {
-            Scan::Message(message) => message,
-            Scan::Incomplete { .. } => break Ok(()),
-            Scan::Bad { error, .. } => break Err(StreamError::from(error).into()),
-        };
-        let header = message.header();
-        let end = position + message.frame().len();
-        if header.domain != own && header.domain != system {
-            let error = FrameError::WrongDomain { expected: domain, found: header.domain.raw() };
-            break Err(StreamError::from(error).into());
-        }
-        if control::is_control(header) {
-            if let Err(error) =
-                give(bytes, run..position, messages, sink).and_then(|()| sink.on_part(Part::Control(message)))
-            {
-                return (end, Err(error));
-            }
-            (run, messages) = (end, 0);
-        } else if header.sequence.get() == 0 {
-            break Err(StreamError::Unnumbered.into());
-        } else {
-            match sink.observe(header) {
-                Err(error) => break Err(error),
-                Ok(Sighting::New) => messages += 1,
-                Ok(Sighting::Duplicate) => {
-                    if let Err(error) = give(bytes, run..position, messages, sink) {
-                        return (end, Err(error));
-                    }
-                    (run, messages) = (end, 0);
-                }
-                Ok(Sighting::After(missing)) => {
-                    let notice = Part::Missing { source: header.source, domain: header.domain, missing };
-                    if let Err(error) = give(bytes, run..position, messages, sink).and_then(|()| sink.on_part(notice)) {
-                        return (end, Err(error));
-                    }
-                    (run, messages) = (position, 1);
-                }
-            }
-        }
-        position = end;
-    };
-    let given = give(bytes, run..position, messages, sink);
-    (position, given.and(outcome))
+    let mut cutter = FrameCutter::new(bytes);
+    let outcome = read(&mut cutter, domain, sink);
+    let given = give(&mut cutter, sink);
+    (cutter.position(), given.and(outcome))
 }
 
-fn give<S: RunSink>(bytes: &[u8], range: core::ops::Range<usize>, messages: u64, sink: &mut S) -> Result<(), S::Error> {
-    match bytes.get(range) {
-        Some(bytes) if messages > 0 => sink.on_part(Part::Frames { bytes, messages }),
-        _ => Ok(()),
+fn read<S: RunSink>(cutter: &mut FrameCutter<'_>, domain: Domain, sink: &mut S) -> Result<(), S::Error> {
+    let (own, system) = (Coded::new(domain), Coded::new(Domain::System));
+    loop {
+        let message = match cutter.scan() {
+            Scan::Message(message) => message,
+            Scan::Incomplete { .. } => return Ok(()),
+            Scan::Bad { error, .. } => return Err(StreamError::from(error).into()),
+        };
+        let header = message.header();
+        if header.domain != own && header.domain != system {
+            let error = FrameError::WrongDomain { expected: domain, found: header.domain.raw() };
+            return Err(StreamError::from(error).into());
+        }
+        if control::is_control(header) {
+            let given = give(cutter, sink);
+            cutter.pass();
+            given?;
+            sink.on_part(Part::Control(message))?;
+        } else if header.sequence.get() == 0 {
+            return Err(StreamError::Unnumbered.into());
+        } else {
+            match sink.observe(header)? {
+                Sighting::New => cutter.accept(),
+                Sighting::Duplicate => {
+                    let given = give(cutter, sink);
+                    cutter.pass();
+                    given?;
+                }
+                Sighting::After(missing) => {
+                    let part = Part::Missing { source: header.source, domain: header.domain, missing };
+                    let given = give(cutter, sink).and_then(|()| sink.on_part(part));
+                    if given.is_ok() {
+                        cutter.accept()
+                    } else {
+                        cutter.pass()
+                    }
+                    given?;
+                }
+            }
+        }
     }
+}
+
+fn give<S: RunSink>(cutter: &mut FrameCutter<'_>, sink: &mut S) -> Result<(), S::Error> {
+    let frames = cutter.take_run();
+    if frames.is_empty() { Ok(()) } else { sink.on_part(Part::Frames(frames)) }
 }

@@ -73,7 +73,7 @@ impl Scene {
             }
             ClientEvent::Down { reason } => log.push(format!("down {reason}").chars().take(30).collect()),
             ClientEvent::Frames(bytes) => {
-                received.extend(Frames::new(bytes).map(|(_, message)| message.expect("valid").sequence()));
+                received.extend(bytes.iter().map(|message| message.sequence()));
             }
             ClientEvent::Gap(gap) => log.push(format!("gap {}", gap.dropped())),
             ClientEvent::Control(_) => log.push("control".to_owned()),

@@ -585,7 +585,7 @@ impl RunSink for Reader<'_> {
 
     fn on_part(&mut self, part: Part<'_>) -> Result<(), Refusal> {
         match part {
-            Part::Frames { bytes, messages } => self.relay.forward(self.slot, bytes, messages),
+            Part::Frames(frames) => self.relay.forward(self.slot, frames.bytes(), frames.len() as u64),
             Part::Missing { source, domain, missing } => self.relay.on_missing(self.slot, source, domain, missing),
             Part::Control(message) => {
                 self.relay.on_control(self.slot, &message)?;

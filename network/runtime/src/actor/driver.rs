@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mesh_actor::{ActorCell, Ledger};
-use mesh_codec::{Frames, Message, packet};
+use mesh_codec::{FrameBuffer, Frames, Message, ValidFrames, packet};
 use mesh_transport::{
     Backoff, Client, ClientConfig, ClientEvent, Identity, Poller, SendOutcome, Subscription, TypeSet,
 };
@@ -55,7 +55,7 @@ struct Driver<'p, S: Service> {
     ledger: Option<Box<dyn Ledger>>,
     bridge: Option<Box<dyn Bridge>>,
     journal: Journal,
-    inbox: Vec<u8>,
+    inbox: FrameBuffer,
     counters: Vec<Counted>,
     output_digest: u64,
 }
@@ -73,7 +73,7 @@ pub(super) fn run<S: Service>(process: Process<S::Settings>) -> Result<(), BoxEr
         ledger: S::ledger(&process)?,
         bridge: S::bridge(&process, sender)?,
         journal: Journal::create(&process)?,
-        inbox: Vec::new(),
+        inbox: FrameBuffer::new(),
         counters: Vec::new(),
         output_digest: 0,
         process: &process,
@@ -145,13 +145,13 @@ impl<S: Service> Driver<'_, S> {
         if let Some(ledger) = self.ledger.as_mut() {
             ledger.recover(&mut |frame| rows.extend_from_slice(frame))?;
         }
-        for (_, message) in Frames::new(&rows) {
-            let message = message?;
+        let rows = ValidFrames::check(&rows).map_err(|(_, error)| error)?;
+        for message in rows {
             self.journal.whole(&message);
             self.cell.deliver(&message);
         }
         if !rows.is_empty() {
-            tracing::info!(messages = Frames::new(&rows).count(), "recovered from the ledger");
+            tracing::info!(messages = rows.len(), "recovered from the ledger");
         }
         self.fire_timers();
         self.finish()
@@ -195,7 +195,7 @@ impl<S: Service> Driver<'_, S> {
         if !self.inbox.is_empty() || self.cell.next_timer_ns().is_some_and(|at| at <= now_ns) {
             self.begin();
             self.fire_timers();
-            self.deliver()?;
+            self.deliver();
             self.finish()?;
         }
         self.report();
@@ -213,12 +213,12 @@ impl<S: Service> Driver<'_, S> {
             let domain = connection.domain;
             let mut ask_for_books = false;
             connection.client.poll(now, &mut |event| match event {
-                ClientEvent::Frames(frames) => inbox.extend_from_slice(frames),
-                ClientEvent::Control(message) => inbox.extend_from_slice(message.frame()),
+                ClientEvent::Frames(frames) => inbox.extend(frames),
+                ClientEvent::Control(message) => inbox.push(&message),
                 ClientEvent::Gap(gap) => {
                     process.status.dropped.fetch_add(gap.dropped(), Ordering::Relaxed);
                     tracing::warn!(%domain, missing = gap.dropped(), "messages were missed");
-                    inbox.extend_from_slice(gap.frame());
+                    inbox.extend(gap.frames());
                     ask_for_books = domain == Domain::Market;
                 }
                 ClientEvent::Up { relay } => tracing::info!(%domain, relay = %relay, "connected"),
@@ -235,8 +235,8 @@ impl<S: Service> Driver<'_, S> {
         let source = SourceId::new(self.process.config.process.source.get());
         for _ in 0..PACKETS_PER_BATCH {
             let Some(incoming) = self.packets.take() else { return };
-            let stamp_ns = incoming.head.received_ns;
-            match packet::build(&mut self.inbox, source, self.next_packet, stamp_ns, &incoming.head, &incoming.bytes) {
+            let stamp = packet::stamp(source, self.next_packet, incoming.head.received_ns);
+            match self.inbox.build(&stamp, |frame| packet::fill(frame, &incoming.head, &incoming.bytes)) {
                 Ok(_) => self.next_packet += 1,
                 Err(error) => {
                     self.process.status.bad_input("packet_too_large", 1);
@@ -259,22 +259,17 @@ impl<S: Service> Driver<'_, S> {
         }
     }
 
-    fn deliver(&mut self) -> Result<(), BoxError> {
-        let mut count = 0;
+    fn deliver(&mut self) {
         let mut built_ns = 0;
-        for (_, message) in Frames::new(&self.inbox) {
-            // The links validate what they give out: anything else is a broken invariant.
-            let message = message?;
+        for message in self.inbox.frames() {
             self.journal.message(&message);
             self.cell.deliver(&message);
             built_ns = message.timestamp_ns();
-            count += 1;
         }
-        self.process.status.messages_in.fetch_add(count, Ordering::Relaxed);
+        self.process.status.messages_in.fetch_add(self.inbox.frames().len() as u64, Ordering::Relaxed);
         if built_ns > 0 {
             self.process.status.lag_ns.store(clock::now_ns().saturating_sub(built_ns), Ordering::Relaxed);
         }
-        Ok(())
     }
 
     /// Journal, ledger, then the world: in this order.
@@ -282,7 +277,7 @@ impl<S: Service> Driver<'_, S> {
         self.output_digest = self.cell.output_digest(self.output_digest);
         self.journal.end(self.cell.outbox().count(), self.output_digest, || self.cell.state_digest())?;
         if let Some(ledger) = self.ledger.as_mut() {
-            ledger.commit(Frames::new(&self.inbox), self.cell.outbox().frames())?;
+            ledger.commit(Frames::from(self.inbox.frames()), Frames::from(self.cell.outbox().valid_frames()))?;
         }
         self.send()?;
         self.inbox.clear();
@@ -295,27 +290,17 @@ impl<S: Service> Driver<'_, S> {
         Ok(())
     }
 
-    /// Gives each run of frames of one domain to its relay, or to the bridge.
+    /// Gives each run of frames of one domain to its relay, and requests to the bridge.
     fn send(&mut self) -> Result<(), BoxError> {
         let Self { cell, connections, bridge, process, .. } = self;
-        let bytes = cell.outbox().bytes();
-        let mut start = 0;
-        let mut end = 0;
-        let mut run: Option<Domain> = None;
-        for (_, message) in cell.outbox().frames() {
-            let message = message?;
-            if run != Some(message.domain()) {
-                send_run(connections, run, bytes.get(start..end).unwrap_or_default(), process)?;
-                start = end;
-                run = Some(message.domain());
-            }
-            end += message.frame().len();
-            if message.domain() == Domain::System {
-                give_to_bridge(bridge.as_deref_mut(), &message);
+        let outputs = cell.outbox().valid_frames();
+        for (domain, run) in outputs.runs_by(Message::domain) {
+            match domain {
+                Domain::System => run.iter().for_each(|message| give_to_bridge(bridge.as_deref_mut(), &message)),
+                Domain::Market | Domain::Signal | Domain::Execution => send_run(connections, domain, run, process)?,
             }
         }
-        send_run(connections, run, bytes.get(start..end).unwrap_or_default(), process)?;
-        process.status.messages_out.fetch_add(cell.outbox().count(), Ordering::Relaxed);
+        process.status.messages_out.fetch_add(outputs.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -342,19 +327,18 @@ impl<S: Service> Driver<'_, S> {
 
 fn send_run<S>(
     connections: &mut [Connection],
-    domain: Option<Domain>,
-    frames: &[u8],
+    domain: Domain,
+    frames: ValidFrames<'_>,
     process: &Process<S>,
 ) -> Result<(), BoxError> {
-    let Some(domain) = domain.filter(|domain| *domain != Domain::System) else { return Ok(()) };
     let Some(connection) = connections.iter_mut().find(|c| c.domain == domain && c.publishes) else {
         return Err(format!("the actor speaks in the {domain} domain, which its service does not publish to").into());
     };
-    match connection.client.send(frames) {
+    match connection.client.send(frames.bytes()) {
         SendOutcome::Sent | SendOutcome::Queued => Ok(()),
         // Market data is worth nothing later: what finds no room is dropped and counted.
         SendOutcome::Full { .. } if domain == Domain::Market => {
-            process.status.dropped.fetch_add(Frames::new(frames).count() as u64, Ordering::Relaxed);
+            process.status.dropped.fetch_add(frames.len() as u64, Ordering::Relaxed);
             Ok(())
         }
         SendOutcome::Full { .. } => Err(format!(

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
+use mesh_codec::{FrameBuilder, Message, Stamp};
 use mesh_relay::{Counters, Relay, RelayConfig, RelaySettings, SlowPolicy};
 use mesh_transport::{
     Backoff, Client, ClientConfig, ClientEvent, Connector, DownReason, Identity, SendOutcome, Subscription, TypeSet,
@@ -211,10 +211,10 @@ impl<C: Connector> Peer<C> {
         client.poll(Instant::now(), &mut |event| match event {
             ClientEvent::Up { .. } => *ups += 1,
             ClientEvent::Down { reason } => downs.push(reason),
-            ClientEvent::Frames(bytes) => {
+            ClientEvent::Frames(new) => {
                 order.push('f');
-                frames.extend_from_slice(bytes);
-                received.extend(Frames::new(bytes).map(|(_, message)| message.expect("valid").id()));
+                frames.extend_from_slice(new.bytes());
+                received.extend(new.iter().map(|message| message.id()));
             }
             ClientEvent::Gap(gap) => {
                 order.push('g');

@@ -1,5 +1,6 @@
 use super::*;
 use mesh_actor::ActorCell;
+use mesh_codec::FrameBuilder;
 use mesh_codec::packet::{FIRST_PACKET_SEQUENCE, PacketHead};
 use mesh_types::market::{BookDelta, BookSnapshot, Candle, Quote, Trade};
 use mesh_types::system::{Cause, ExternalRequest};
@@ -55,7 +56,8 @@ impl World {
         let mut frame = Vec::new();
         let head = PacketHead { stream, kind, received_ns: self.now_ns };
         let sequence = FIRST_PACKET_SEQUENCE + self.packets;
-        packet::build(&mut frame, SourceId::new(10), sequence, self.now_ns, &head, bytes).expect("fits");
+        let stamp = packet::stamp(SourceId::new(10), sequence, self.now_ns);
+        packet::fill(FrameBuilder::new(&mut frame, &stamp), &head, bytes).finish().expect("fits");
         self.packets += 1;
         self.cell.begin(self.now_ns);
         self.cell.deliver(&Message::parse(&frame).expect("a message"));

@@ -43,8 +43,8 @@ fn id(frame: &[u8]) -> MessageId {
 fn chain() -> [Vec<u8>; 4] {
     let head = PacketHead { stream: 1, kind: 2, received_ns: START_NS + 1_000 };
     let mut bytes = Vec::new();
-    packet::build(&mut bytes, SourceId::new(10), FIRST_PACKET_SEQUENCE, START_NS + 1_000, &head, b"{\"e\":\"trade\"}")
-        .expect("fits");
+    let stamp = packet::stamp(SourceId::new(10), FIRST_PACKET_SEQUENCE, START_NS + 1_000);
+    packet::fill(FrameBuilder::new(&mut bytes, &stamp), &head, b"{\"e\":\"trade\"}").finish().expect("fits");
     let price = Decimal64::new(6_512_345, -2).into();
     let trade = Trade { instrument: instrument(), price, trade_id: 7.into(), ..Trade::default() };
     let trade = frame(10, 1, START_NS + 3_000, &trade, id(&bytes));

@@ -87,15 +87,13 @@ fn read(connection: &mut Connection, recording: &mut Recording, process: &Record
     let domain = connection.domain;
     connection.client.poll(Instant::now(), &mut |event| match event {
         ClientEvent::Frames(frames) => {
-            let before = recording.recorded() + recording.dropped();
             recording.frames(now_ns, frames);
-            let count = recording.recorded() + recording.dropped() - before;
-            process.status.messages_in.fetch_add(count, Ordering::Relaxed);
+            process.status.messages_in.fetch_add(frames.len() as u64, Ordering::Relaxed);
         }
         ClientEvent::Gap(gap) => {
             process.status.dropped.fetch_add(gap.dropped(), Ordering::Relaxed);
             tracing::warn!(%domain, missing = gap.dropped(), "messages were missed; the log says which");
-            recording.frames(now_ns, gap.frame());
+            recording.frames(now_ns, gap.frames());
         }
         // The link's own messages say nothing about the mesh.
         ClientEvent::Control(_) => {}

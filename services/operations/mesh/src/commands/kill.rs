@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use mesh_codec::registry::TlvBody;
-use mesh_codec::{FrameBuilder, Frames, Stamp};
+use mesh_codec::{FrameBuilder, Stamp};
 use mesh_runtime::clock;
 use mesh_topology::Layout;
 use mesh_transport::{ClientEvent, DownReason, SendOutcome, Subscription};
@@ -144,9 +144,10 @@ fn publish(layout: &Layout, switch: &KillSwitch, deadline: Instant) -> Outcome {
         });
         feed.wait(POLL, &mut |_, event| {
             if let ClientEvent::Frames(frames) = event {
-                let messages = Frames::new(frames).filter_map(|(_, message)| message.ok());
-                kept |=
-                    messages.filter_map(|m| m.get::<KillSwitch>().copied()).any(|seen| seen.set_ns >= switch.set_ns);
+                kept |= frames
+                    .iter()
+                    .filter_map(|m| m.get::<KillSwitch>().copied())
+                    .any(|seen| seen.set_ns >= switch.set_ns);
             }
         })?;
     }

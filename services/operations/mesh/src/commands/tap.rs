@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
 use mesh_capture::{Format, show, time};
-use mesh_codec::{Frames, Message};
+use mesh_codec::Message;
 use mesh_topology::{Layout, suggest};
 use mesh_transport::{ClientEvent, DownReason};
 use mesh_types::Domain;
@@ -37,8 +37,7 @@ pub(crate) fn tap(
         feed.wait(WAIT, &mut |_, event| {
             let said = match event {
                 ClientEvent::Frames(frames) => {
-                    let messages = Frames::new(frames).filter_map(|(_, message)| message.ok());
-                    let wanted = messages.filter(|message| filter.takes(message));
+                    let wanted = frames.iter().filter(|message| filter.takes(message));
                     wanted.take(usize::try_from(left).unwrap_or(usize::MAX)).try_for_each(|message| {
                         left -= 1;
                         match format {

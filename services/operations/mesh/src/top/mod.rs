@@ -7,7 +7,6 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mesh_codec::Frames;
 use mesh_topology::Layout;
 use mesh_transport::{ClientEvent, Subscription};
 use mesh_types::{Domain, SourceId};
@@ -116,7 +115,7 @@ fn listen(layout: &Layout, model: &Shared) -> Outcome {
                 let mut model = locked(&model);
                 match event {
                     ClientEvent::Frames(frames) => {
-                        Frames::new(frames).filter_map(|(_, message)| message.ok()).for_each(|m| model.message(&m));
+                        frames.iter().for_each(|message| model.message(&message));
                     }
                     ClientEvent::Gap(_) | ClientEvent::Down { .. } if domain == Domain::Market => model.missed(),
                     _ => {}
