@@ -4,6 +4,7 @@ use crate::digest::Digest;
 
 /// Open, high, low, close and volume of one interval. Prices in the quote currency, volume in the base.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
 pub struct Bar {
     /// First price.
     pub open: f64,

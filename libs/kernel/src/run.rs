@@ -43,6 +43,7 @@ pub struct RunRules {
 
 /// Funding that settles at the start of a bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
 pub struct Settlement {
     /// Rate, 1e-8ths: positive where longs pay.
     pub rate: i64,

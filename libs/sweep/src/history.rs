@@ -5,7 +5,6 @@
 //! or between two bars, is settled with the next usable bar, at its open, as `mesh_backtest` does.
 
 use core::fmt;
-use core::ops::Range;
 
 use mesh_backtest::fills::rate_of_bp;
 use mesh_backtest::{Funding, TimedBar};
@@ -14,8 +13,9 @@ use mesh_kernel::indicators::market::funding_bp_8h;
 use mesh_kernel::run::{MAX_TICKS as MAX_MARKED_TICKS, Settlement};
 use mesh_kernel::{Bar, Context};
 
-use crate::bits::Bits;
-use crate::pyramid::{Extremes, Pyramid};
+use crate::bits;
+use crate::past::{Due, Past};
+use crate::pyramid::Stretches;
 
 const HOUR_NS: f64 = 3_600e9;
 /// Ticks are 64 bits; what is measured from a price (stops, slippage) needs room above it.
@@ -96,14 +96,13 @@ impl core::error::Error for HistoryError {}
 pub struct History {
     bars: Vec<Bar>,
     /// By bar, rising.
-    settlements: Vec<(u32, Settlement)>,
-    settles: Bits,
+    due: Vec<Due>,
+    settles: Vec<u64>,
     inputs: Inputs,
-    has_inputs: bool,
     /// Last bars of periods, rising.
     period_ends: Vec<u32>,
-    ends_period: Bits,
-    pyramid: Pyramid,
+    ends_period: Vec<u64>,
+    stretches: Stretches,
     fits: bool,
     scale: Scale,
     period_ns: u64,
@@ -142,22 +141,20 @@ impl History {
             let bars_used: Vec<Bar> = used.iter().map(|i| bars[*i].bar).collect();
             let fits = bars_used.iter().all(|bar| scale.ticks(bar.close) <= MAX_MARKED_TICKS);
             let mut history = Self {
-                pyramid: Pyramid::new(&bars_used),
+                stretches: Stretches::new(&bars_used),
                 fits,
                 bars: bars_used,
-                settlements: Vec::new(),
-                settles: Bits::new(used.len()),
-                has_inputs: false,
+                due: Vec::new(),
+                settles: vec![0; used.len().div_ceil(64)],
                 inputs,
                 period_ends: Vec::new(),
-                ends_period: Bits::new(used.len()),
+                ends_period: vec![0; used.len().div_ceil(64)],
                 scale,
                 period_ns,
                 span_ns: (last - first).saturating_add(interval),
                 left_out: bars.len() - used.len(),
             };
             history.settle(funding, &times);
-            history.has_inputs = history.inputs.columns().iter().any(|column| !column.is_empty());
             history.end_periods(&times);
             return Ok(history);
         }
@@ -179,8 +176,8 @@ impl History {
                 next += 1;
             }
             if let Some(rate) = rate {
-                self.settlements.push((i as u32, Settlement { rate, mark_price: bar.open }));
-                self.settles.set(i);
+                self.due.push(Due { bar: i as u64, settlement: Settlement { rate, mark_price: bar.open } });
+                bits::set(&mut self.settles, i);
             }
             if derived {
                 self.inputs.funding_bp_8h.push(known);
@@ -193,7 +190,7 @@ impl History {
             let period = time / self.period_ns;
             if times.get(i + 1).is_none_or(|next| next / self.period_ns != period) {
                 self.period_ends.push(i as u32);
-                self.ends_period.set(i);
+                bits::set(&mut self.ends_period, i);
             }
         }
     }
@@ -226,79 +223,43 @@ impl History {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let inputs: usize = self.inputs.columns().iter().map(|column| size_of_val(column.as_slice())).sum();
-        let lists = size_of_val(self.settlements.as_slice()) + size_of_val(self.period_ends.as_slice());
-        let bits = self.settles.bytes() + self.ends_period.bytes() + self.pyramid.bytes();
-        (size_of_val(self.bars.as_slice()) + inputs + lists + bits) as u64
+        let lists = size_of_val(self.due.as_slice()) + size_of_val(self.period_ends.as_slice());
+        let bits = size_of_val(self.settles.as_slice()) + size_of_val(self.ends_period.as_slice());
+        (size_of_val(self.bars.as_slice()) + inputs + lists + bits + self.stretches.bytes()) as u64
+    }
+
+    /// What configurations read.
+    #[must_use]
+    pub fn past(&self) -> Past<'_> {
+        Past {
+            bars: &self.bars,
+            inputs: self.inputs.columns().map(Vec::as_slice),
+            due: &self.due,
+            settles: &self.settles,
+            period_ends: &self.period_ends,
+            ends_period: &self.ends_period,
+            pyramid: self.stretches.pyramid(),
+            fits: self.fits,
+            scale: self.scale,
+        }
     }
 
     /// Funding that settles at the start of a bar.
     #[must_use]
     pub fn settlement(&self, bar: usize) -> Option<&Settlement> {
-        if !self.settles.get(bar) {
-            return None;
-        }
-        let at = self.settlements.binary_search_by_key(&(bar as u32), |(at, _)| *at).ok()?;
-        self.settlements.get(at).map(|(_, settlement)| settlement)
-    }
-
-    /// The first bar from `bar` on with a settlement; beyond the end where there is none.
-    #[inline]
-    pub(crate) fn next_settlement(&self, bar: usize) -> usize {
-        if self.settlements.is_empty() {
-            return usize::MAX;
-        }
-        let at = self.settlements.partition_point(|(at, _)| (*at as usize) < bar);
-        self.settlements.get(at).map_or(usize::MAX, |(at, _)| *at as usize)
-    }
-
-    /// Extremes of stretches of bars.
-    pub(crate) const fn pyramid(&self) -> &Pyramid {
-        &self.pyramid
-    }
-
-    /// Extremes of some bars.
-    pub(crate) fn extremes(&self, bars: Range<usize>) -> Extremes {
-        self.pyramid.extremes(&self.bars, bars)
-    }
-
-    /// The close of a bar, in ticks.
-    #[inline]
-    pub(crate) fn close(&self, bar: usize) -> i64 {
-        self.bars.get(bar).map_or(0, |bar| self.scale.ticks(bar.close))
-    }
-
-    /// True where closes are within what stretches can be marked at.
-    pub(crate) const fn fits(&self) -> bool {
-        self.fits
-    }
-
-    /// The last bars of periods within some bars.
-    #[inline]
-    pub(crate) fn period_ends_in(&self, bars: Range<usize>) -> &[u32] {
-        // Few bars end a period: most ranges hold none, which their words of bits tell.
-        let words = bars.start / 64..bars.end.div_ceil(64);
-        if words.len() <= 8 && words.into_iter().all(|word| self.ends_period.word(word) == 0) {
-            return &[];
-        }
-        let at = |bar: usize| self.period_ends.partition_point(|end| (*end as usize) < bar);
-        self.period_ends.get(at(bars.start)..at(bars.end)).unwrap_or(&[])
+        self.past().settlement(bar)
     }
 
     /// All settlements, by bar.
     #[must_use]
-    pub fn settlements(&self) -> &[(u32, Settlement)] {
-        &self.settlements
+    pub fn settlements(&self) -> &[Due] {
+        &self.due
     }
 
     /// What is known beside a bar.
     #[must_use]
     pub fn context(&self, bar: usize) -> Context {
-        if !self.has_inputs {
-            return Context::default();
-        }
-        let [btc_trend, breadth_pct, book_imbalance, premium_pct, spread_bp, funding_bp_8h] =
-            self.inputs.columns().map(|column| column.get(bar).copied().filter(|x| x.is_finite()));
-        Context { btc_trend, breadth_pct, book_imbalance, premium_pct, spread_bp, funding_bp_8h }
+        self.past().context(bar)
     }
 
     /// The inputs beside the bars, a value a bar.
@@ -310,7 +271,7 @@ impl History {
     /// True where a period ends with a bar.
     #[must_use]
     pub fn ends_period(&self, bar: usize) -> bool {
-        self.ends_period.get(bar)
+        self.past().ends_period(bar)
     }
 
     /// Last bars of periods, rising.
@@ -406,7 +367,8 @@ mod tests {
         given[16].bar.open = 0.0;
         let funding: Vec<_> = (1..4).map(|i| Funding { time_ns: i * 8 * HOUR, rate: 0.0001 * i as f64 }).collect();
         let history = History::new(&given, &funding, Inputs::default(), scale(), 24 * HOUR).unwrap();
-        let settled: Vec<_> = history.settlements().iter().map(|(bar, s)| (*bar, s.rate, s.mark_price)).collect();
+        let settled: Vec<_> =
+            history.settlements().iter().map(|due| (due.bar, due.settlement.rate, due.settlement.mark_price)).collect();
         assert_eq!(settled, [(8, 10_000, 108.0), (16, 20_000, 117.0), (23, 30_000, 124.0)]);
         assert_eq!(history.settlement(16), Some(&Settlement { rate: 20_000, mark_price: 117.0 }));
         assert_eq!((history.settlement(15), history.context(7).funding_bp_8h), (None, None));

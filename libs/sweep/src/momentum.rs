@@ -111,7 +111,7 @@ fn has_filters(p: &Params) -> bool {
 }
 
 fn atr_bp(view: &View<'_>, bar: usize) -> f64 {
-    let close = view.history.bars().get(bar).map_or(0.0, |bar| bar.close);
+    let close = view.past.bars.get(bar).map_or(0.0, |bar| bar.close);
     ratio(view.value(ATR, bar), close, 0.0) * 1e4
 }
 

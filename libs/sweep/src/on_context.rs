@@ -16,7 +16,7 @@ impl Swept for E3 {
         // A little less than asked for: a product here, a quotient there.
         let least = p.body_over_atr_min * (1.0 - 1e-9);
         where_bar(bits, word, |at| {
-            let body = view.history.bars().get(at).map_or(0.0, |bar| bar.close - bar.open);
+            let body = view.past.bars.get(at).map_or(0.0, |bar| bar.close - bar.open);
             abs(body) >= view.value(atr, at) * least
         })
     }
@@ -29,7 +29,7 @@ impl Swept for E3 {
 impl Swept for FundingFade {
     fn enter(view: &View<'_>, p: &funding_fade::Params, word: usize) -> u64 {
         const VOLUME: usize = 1;
-        let funding = &view.history.inputs().funding_bp_8h;
+        let funding = view.past.funding_bp_8h();
         let bits = where_value(funding, word, |rate| abs(rate) >= p.funding_min_bp);
         if bits == 0 {
             return 0;
@@ -38,7 +38,7 @@ impl Swept for FundingFade {
     }
 
     fn leave(view: &View<'_>, p: &funding_fade::Params, side: Side, word: usize) -> u64 {
-        let funding = &view.history.inputs().funding_bp_8h;
+        let funding = view.past.funding_bp_8h();
         let is_over = where_value(funding, word, |rate| -rate * side.sign() <= p.funding_exit_bp);
         is_over | Self::enter(view, p, word)
     }

@@ -6,19 +6,23 @@ use core::ops::Range;
 use mesh_kernel::Bar;
 use mesh_kernel::stretch::Watch;
 
-/// Bars in a stretch of each level.
-const SHORT_LENGTH: usize = 8;
-const LONG_LENGTH: usize = 64;
+/// Bars in a stretch of the lowest level.
+pub const SHORT_LENGTH: usize = 8;
+/// Bars in a stretch of the level above.
+pub const LONG_LENGTH: usize = 64;
 
 /// Extremes of some bars.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Extremes {
-    high: f64,
-    low: f64,
+#[repr(C)]
+pub struct Extremes {
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
     /// Highest close.
-    pub(crate) top: f64,
+    pub top: f64,
     /// Lowest close.
-    pub(crate) bottom: f64,
+    pub bottom: f64,
 }
 
 impl Extremes {
@@ -53,14 +57,26 @@ fn smaller(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
-/// Stretches begin at multiples of their length; those that the end would cut are left out.
+/// Extremes of the stretches of some bars. They begin at multiples of their length; those that the end would cut are
+/// left out.
+#[derive(Clone, Copy, Debug)]
+pub struct Pyramid<'a> {
+    /// Of stretches of [`SHORT_LENGTH`] bars.
+    pub short: &'a [Extremes],
+    /// Of stretches of [`LONG_LENGTH`] bars.
+    pub long: &'a [Extremes],
+}
+
+/// What a pyramid is made of.
+#[cfg(not(target_arch = "nvptx64"))]
 #[derive(Clone, Debug)]
-pub(crate) struct Pyramid {
+pub(crate) struct Stretches {
     short: Vec<Extremes>,
     long: Vec<Extremes>,
 }
 
-impl Pyramid {
+#[cfg(not(target_arch = "nvptx64"))]
+impl Stretches {
     pub(crate) fn new(bars: &[Bar]) -> Self {
         let all = |of: &[Extremes]| of.iter().fold(Extremes::NONE, |a, b| a.join(b));
         let of_bars = |bars: &[Bar]| bars.iter().fold(Extremes::NONE, |a, bar| a.join(&Extremes::of(bar)));
@@ -73,6 +89,12 @@ impl Pyramid {
         size_of_val(self.short.as_slice()) + size_of_val(self.long.as_slice())
     }
 
+    pub(crate) fn pyramid(&self) -> Pyramid<'_> {
+        Pyramid { short: &self.short, long: &self.long }
+    }
+}
+
+impl Pyramid<'_> {
     /// Brings a watch on to the first bar that may hold an event, or to the end; where it stands. The closes on the
     /// way are joined to `closes`.
     #[inline]
@@ -149,7 +171,8 @@ mod tests {
             Bar { open: close, high: close + 2.0, low: close - 1.0, close, volume: 0.0 }
         };
         let bars: Vec<_> = (0..1200).map(bar).collect();
-        let pyramid = Pyramid::new(&bars);
+        let stretches = Stretches::new(&bars);
+        let pyramid = stretches.pyramid();
         for (from, to) in [(0, 1200), (0, 1), (3, 9), (8, 16), (5, 600), (511, 1030), (1190, 1200)] {
             let found = pyramid.extremes(&bars, from..to);
             let top = bars[from..to].iter().map(|bar| bar.close).fold(f64::MIN, f64::max);

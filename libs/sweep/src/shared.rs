@@ -8,11 +8,10 @@ use mesh_kernel::strategy::Strategy;
 use mesh_kernel::strategy::series::{FromSeries, SeriesKey, SeriesState};
 
 use crate::history::History;
+use crate::past::Past;
 use crate::skip::Skip;
+pub use crate::swept::MAX_SLOTS;
 use crate::swept::{Order, Swept, View};
-
-/// Most series that a configuration reads.
-pub const MAX_SLOTS: usize = 8;
 
 /// Bars that all configurations take before the next ones: their series stay in the processor's cache.
 const BLOCK: usize = 1024;
@@ -24,9 +23,37 @@ pub struct Shared<'h, S: Strategy> {
     history: &'h History,
     keys: Vec<SeriesKey>,
     series: Vec<Vec<f64>>,
-    orders: Vec<Order>,
+    orders: Vec<Orders>,
     params: Vec<S::Params>,
     slots: Vec<Slots>,
+}
+
+/// Which of two series stands above the other.
+#[derive(Clone, Debug)]
+struct Orders {
+    above: Vec<u64>,
+    below: Vec<u64>,
+}
+
+impl Orders {
+    fn new(a: &[f64], b: &[f64]) -> Self {
+        Self { above: where_pair(a, b, |a, b| a > b), below: where_pair(a, b, |a, b| a < b) }
+    }
+
+    fn order(&self) -> Order<'_> {
+        Order { above: &self.above, below: &self.below }
+    }
+
+    fn bytes_needed(bars: usize) -> u64 {
+        (2 * bars.div_ceil(64) * size_of::<u64>()) as u64
+    }
+}
+
+fn where_pair(a: &[f64], b: &[f64], test: impl Fn(f64, f64) -> bool) -> Vec<u64> {
+    let word = |(a, b): (&[f64], &[f64])| {
+        a.iter().zip(b).enumerate().fold(0, |bits, (i, (a, b))| bits | u64::from(test(*a, *b)) << i)
+    };
+    a.chunks(64).zip(b.chunks(64)).map(word).collect()
 }
 
 /// What a configuration reads: numbers of series, by slot, and of their order.
@@ -97,7 +124,7 @@ impl<'h, S: Swept> Shared<'h, S> {
         let at = |key: SeriesKey| keys.binary_search(&key).unwrap_or(usize::MAX);
         let series: Vec<Vec<f64>> = keys.iter().map(|key| compute(*key, history.bars())).collect();
         let values = |key: SeriesKey| series.get(at(key)).map_or(&[][..], Vec::as_slice);
-        let orders = pairs.iter().map(|(a, b)| Order::new(values(*a), values(*b))).collect();
+        let orders = pairs.iter().map(|(a, b)| Orders::new(values(*a), values(*b))).collect();
         let slots = |params: &S::Params| {
             let mut slots = Slots { series: [0; MAX_SLOTS], order: 0 };
             let series = slots.series.iter_mut().take(S::SLOTS).enumerate();
@@ -135,6 +162,17 @@ impl<'h, S: Swept> Shared<'h, S> {
         self.keys.iter().zip(&self.series).map(|(key, values)| (*key, values.as_slice()))
     }
 
+    /// The distinct pairs of series that stand in an order.
+    pub fn orders(&self) -> impl ExactSizeIterator<Item = Order<'_>> {
+        self.orders.iter().map(Orders::order)
+    }
+
+    /// Which of `orders` a configuration reads; where there are none, 0.
+    #[must_use]
+    pub fn order(&self, configuration: usize) -> u32 {
+        self.slots.get(configuration).map_or(0, |slots| slots.order)
+    }
+
     /// Which of `series` a configuration reads, by slot.
     #[must_use]
     pub fn slots(&self, configuration: usize) -> &[u32] {
@@ -144,14 +182,16 @@ impl<'h, S: Swept> Shared<'h, S> {
     /// The features of a configuration at a bar, warm-up over.
     #[must_use]
     pub fn features(&self, configuration: usize, bar: usize) -> Option<S::Features> {
-        let view = self.view(self.slots.get(configuration)?);
+        let past = self.history.past();
+        let view = self.view(&past, self.slots.get(configuration)?);
         let at = self.history.bars().get(bar)?;
         Some(S::features(at, bar, |slot, bar| view.value(slot, bar)))
     }
 
-    fn view(&self, slots: &Slots) -> View<'_> {
+    fn view<'a>(&'a self, past: &'a Past<'a>, slots: &Slots) -> View<'a> {
         let columns = slots.series.map(|at| self.series.get(at as usize).map_or(&[][..], Vec::as_slice));
-        View { history: self.history, columns, order: self.orders.get(slots.order as usize) }
+        let order = self.orders.get(slots.order as usize).map_or_else(Order::default, Orders::order);
+        View { past, columns, order }
     }
 
     /// Lanes of some configurations, before the first bar: what bounds the memory in flight.
@@ -177,14 +217,22 @@ impl<'h, S: Swept> Shared<'h, S> {
     ) {
         let to = to.min(self.history.len());
         let from = lanes.iter().map(Lane::bars).min().unwrap_or(to);
+        let past = self.history.past();
         for block in (from..to).step_by(BLOCK) {
             for lane in lanes.iter_mut() {
-                self.advance_lane(lane, rules, (block + BLOCK).min(to), &mut on_fill);
+                self.advance_lane(&past, lane, rules, (block + BLOCK).min(to), &mut on_fill);
             }
         }
     }
 
-    fn advance_lane(&self, lane: &mut Lane<S>, rules: &RunRules, to: usize, on_fill: &mut impl FnMut(u32, &Fill)) {
+    fn advance_lane(
+        &self,
+        past: &Past<'_>,
+        lane: &mut Lane<S>,
+        rules: &RunRules,
+        to: usize,
+        on_fill: &mut impl FnMut(u32, &Fill),
+    ) {
         let number = lane.configuration;
         let (Some(params), Some(slots)) = (self.params.get(number as usize), self.slots.get(number as usize)) else {
             return;
@@ -192,7 +240,7 @@ impl<'h, S: Swept> Shared<'h, S> {
         let from = lane.bars();
         if from < to {
             let on_fill = &mut |fill: &Fill| on_fill(number, fill);
-            Skip::new(self.view(slots), params, rules).advance(&mut lane.run, from..to, on_fill);
+            Skip::new(self.view(past, slots), params, rules, 0).advance(&mut lane.run, from..to, on_fill);
             lane.next = to as u32;
         }
     }
@@ -209,7 +257,7 @@ impl<'h, S: Swept> Shared<'h, S> {
 fn bytes<S: Strategy>(history: &History, series: usize, orders: usize, configurations: usize) -> u64 {
     let a_series = history.len() * size_of::<f64>() + size_of::<SeriesKey>();
     let a_configuration = size_of::<S::Params>() + size_of::<Slots>();
-    (series * a_series + configurations * a_configuration) as u64 + orders as u64 * Order::bytes_needed(history.len())
+    (series * a_series + configurations * a_configuration) as u64 + orders as u64 * Orders::bytes_needed(history.len())
 }
 
 #[cfg(test)]

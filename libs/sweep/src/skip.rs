@@ -22,31 +22,34 @@ use crate::swept::{Swept, View};
 const AHEAD: usize = 512;
 
 /// One configuration's way through bars.
-pub(crate) struct Skip<'a, S: Swept> {
-    pub(crate) view: View<'a>,
-    pub(crate) params: &'a S::Params,
-    pub(crate) rules: &'a RunRules,
-    pub(crate) trade: TradeRules,
+#[derive(Debug)]
+pub struct Skip<'a, S: Swept> {
+    view: View<'a>,
+    params: &'a S::Params,
+    rules: &'a RunRules,
+    trade: TradeRules,
     /// First bar that may be decided on.
-    pub(crate) warm: usize,
+    warm: usize,
     /// The signal has a memory that counts.
-    pub(crate) remembers: bool,
+    remembers: bool,
 }
 
 impl<'a, S: Swept> Skip<'a, S> {
-    pub(crate) fn new(view: View<'a>, params: &'a S::Params, rules: &'a RunRules) -> Self {
-        let warm = params.warm_up().saturating_sub(1) as usize;
+    /// Over a history, or a part of one before which `before` bars came.
+    #[must_use]
+    pub fn new(view: View<'a>, params: &'a S::Params, rules: &'a RunRules, before: usize) -> Self {
+        let warm = (params.warm_up().saturating_sub(1) as usize).saturating_sub(before);
         let remembers = S::remembers(params);
         Self { view, params, rules, trade: params.trade_rules(), warm, remembers }
     }
 
     /// Takes a run from one bar to another.
-    pub(crate) fn advance(&self, run: &mut Run<S>, bars: Range<usize>, on_fill: &mut impl FnMut(&Fill)) {
+    pub fn advance(&self, run: &mut Run<S>, bars: Range<usize>, on_fill: &mut impl FnMut(&Fill)) {
         let mut at = bars.start;
         // The signal's memory is that before this bar.
         let mut known = at;
         while at < bars.end {
-            let next = if self.view.history.fits() && run.is_quiet() { self.pass(run, at..bars.end) } else { at };
+            let next = if self.view.past.fits && run.is_quiet() { self.pass(run, at..bars.end) } else { at };
             if self.remembers {
                 run.core.signal.remember(&self.view, self.params, known, next);
             }
@@ -61,12 +64,12 @@ impl<'a, S: Swept> Skip<'a, S> {
     }
 
     fn step(&self, run: &mut Run<S>, at: usize, on_fill: &mut impl FnMut(&Fill)) {
-        let history = self.view.history;
-        let Some(bar) = history.bars().get(at) else { return };
+        let past = self.view.past;
+        let Some(bar) = past.bars.get(at) else { return };
         let features = S::features(bar, at, |slot, bar| self.view.value(slot, bar));
-        let context = history.context(at);
+        let context = past.context(at);
         let input = Input { bar, features: &features, context: &context };
-        run.step(self.params, self.rules, &input, history.settlement(at), history.ends_period(at), on_fill);
+        run.step(self.params, self.rules, &input, past.settlement(at), past.ends_period(at), on_fill);
     }
 
     /// Passes over bars in which nothing happens; the first that may hold something.
@@ -101,18 +104,18 @@ impl<'a, S: Swept> Skip<'a, S> {
     }
 
     fn hold(&self, run: &mut Run<S>, bars: Range<usize>, closes: &mut Extremes) -> usize {
-        let history = self.view.history;
+        let past = self.view.past;
         let Some(mut watch) = run.watch(&self.trade) else { return bars.start };
         let side = if watch.is_short() { Side::Short } else { Side::Long };
         let mut end = bars.end.min(bars.start.saturating_add(watch.bars_left() as usize));
         if run.account.position != 0 {
-            end = history.next_settlement(bars.start).min(end);
+            end = past.next_settlement(bars.start).min(end);
         }
         let mut at = bars.start;
         while at < end {
             let ahead = end.min((at / AHEAD + 1) * AHEAD);
             let signal = self.next(at..ahead, |word| S::leave(&self.view, self.params, side, word));
-            at = history.pyramid().walk(&mut watch, history.bars(), at..signal, closes);
+            at = past.pyramid.walk(&mut watch, past.bars, at..signal, closes);
             if at < ahead {
                 break;
             }
@@ -123,25 +126,30 @@ impl<'a, S: Swept> Skip<'a, S> {
 
     /// Marks the books at the closes of bars without a fill.
     fn mark(&self, run: &mut Run<S>, bars: Range<usize>, closes: &Extremes) {
-        let history = self.view.history;
-        let ends = history.period_ends_in(bars.clone());
+        let past = self.view.past;
+        let ends = past.period_ends_in(bars.clone());
         if run.account.position == 0 {
             run.mark_rest(self.rules, bars.len() as u32, ends.len() as u32);
             return;
         }
         for end in ends {
-            run.end_period(self.rules, history.close(*end as usize));
+            run.end_period(self.rules, past.close(*end as usize));
         }
         self.mark_closes(run, bars, closes);
     }
 
     fn mark_closes(&self, run: &mut Run<S>, bars: Range<usize>, closes: &Extremes) {
-        let (history, scale) = (self.view.history, self.view.history.scale());
-        let range = [scale.ticks(closes.bottom), scale.ticks(closes.top)];
-        if !run.mark_stretch(bars.len() as u32, range, history.close(bars.end - 1)) {
-            let middle = bars.start + bars.len() / 2;
-            for half in [bars.start..middle, middle..bars.end] {
-                self.mark_closes(run, half.clone(), &history.extremes(half));
+        let (past, scale) = (self.view.past, &self.view.past.scale);
+        let (mut at, mut to, mut closes) = (bars.start, bars.end, *closes);
+        while at < bars.end {
+            let range = [scale.ticks(closes.bottom), scale.ticks(closes.top)];
+            if run.mark_stretch((to - at) as u32, range, past.close(to - 1)) {
+                (at, to) = (to, bars.end);
+            } else {
+                to = at + (to - at) / 2;
+            }
+            if at < to {
+                closes = past.extremes(at..to);
             }
         }
     }

@@ -19,11 +19,12 @@ pub fn streaming_with<S: Strategy>(
 ) -> Summary {
     let mut indicators = S::Indicators::new(params);
     let mut run = Run::<S>::new(rules);
-    for (at, bar) in history.bars().iter().enumerate() {
+    let past = history.past();
+    for (at, bar) in past.bars.iter().enumerate() {
         let features = indicators.update(bar);
-        let context = history.context(at);
+        let context = past.context(at);
         let input = Input { bar, features: &features, context: &context };
-        run.step(params, rules, &input, history.settlement(at), history.ends_period(at), &mut on_fill);
+        run.step(params, rules, &input, past.settlement(at), past.ends_period(at), &mut on_fill);
     }
     run.summary()
 }

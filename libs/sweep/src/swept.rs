@@ -5,9 +5,11 @@
 use mesh_kernel::Side;
 use mesh_kernel::strategy::series::FromSeries;
 
-use crate::bits::Bits;
-use crate::history::History;
-use crate::shared::MAX_SLOTS;
+use crate::bits;
+use crate::past::Past;
+
+/// Most series that a configuration reads.
+pub const MAX_SLOTS: usize = 8;
 
 /// A strategy that can be swept.
 pub trait Swept: FromSeries {
@@ -33,36 +35,23 @@ pub trait Swept: FromSeries {
 }
 
 /// Which of two series stands above the other, a bit a bar.
-#[derive(Clone, Debug)]
-pub(crate) struct Order {
-    above: Bits,
-    below: Bits,
-}
-
-impl Order {
-    pub(crate) fn new(a: &[f64], b: &[f64]) -> Self {
-        Self { above: where_pair(a, b, |a, b| a > b), below: where_pair(a, b, |a, b| a < b) }
-    }
-
-    pub(crate) fn bytes_needed(bars: usize) -> u64 {
-        (2 * bars.div_ceil(64) * size_of::<u64>()) as u64
-    }
-}
-
-fn where_pair(a: &[f64], b: &[f64], test: impl Fn(f64, f64) -> bool) -> Bits {
-    let word = |(a, b): (&[f64], &[f64])| {
-        a.iter().zip(b).enumerate().fold(0, |bits, (i, (a, b))| bits | u64::from(test(*a, *b)) << i)
-    };
-    Bits::of(a.chunks(64).zip(b.chunks(64)).map(word).collect())
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Order<'a> {
+    /// The first above the second.
+    pub above: &'a [u64],
+    /// The first below the second.
+    pub below: &'a [u64],
 }
 
 /// The series of one configuration, and the history.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// The history.
-    pub history: &'a History,
-    pub(crate) columns: [&'a [f64]; MAX_SLOTS],
-    pub(crate) order: Option<&'a Order>,
+    pub past: &'a Past<'a>,
+    /// Its series, by slot.
+    pub columns: [&'a [f64]; MAX_SLOTS],
+    /// That of its two series of `ORDER`.
+    pub order: Order<'a>,
 }
 
 impl View<'_> {
@@ -77,7 +66,7 @@ impl View<'_> {
     #[must_use]
     #[inline]
     pub fn order(&self, word: usize) -> (u64, u64) {
-        self.order.map_or((0, 0), |order| (order.above.word(word), order.below.word(word)))
+        (bits::word(self.order.above, word), bits::word(self.order.below, word))
     }
 
     /// Bars of a word where it has just come to stand above, and below.
