@@ -3,6 +3,7 @@
 //! All of them take plain numbers, never annualise unless told how many periods a year has, and answer a [`Stat`]: a finite
 //! number, or the reason why there is none. They are computed the same way on every call: no threads, no order that varies.
 
+pub mod bootstrap;
 pub mod concentration;
 pub mod drawdown;
 pub mod moments;

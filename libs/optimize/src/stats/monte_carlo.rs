@@ -51,7 +51,7 @@ impl Resampling {
         }
     }
 
-    fn check(self) -> Result<(), Undefined> {
+    pub(super) fn check(self) -> Result<(), Undefined> {
         match self {
             Self::StationaryBootstrap(mean) if !(mean.is_finite() && mean >= 1.0) => {
                 Err(Undefined::argument("the mean block length", "at least 1", mean))
