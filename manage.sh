@@ -36,6 +36,7 @@ Look
 Research
   backtest            a strategy over history: figures, trades, equity, a report
   indicators          indicators over bars, as CSV
+  stats STATISTIC     how much of returns, trials or trades is luck: sharpe, psr, dsr, pbo, bootstrap ...
 
 Develop
   build               build the binaries of the mesh

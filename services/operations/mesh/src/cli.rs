@@ -173,6 +173,13 @@ pub(crate) enum Word {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Statistics of returns, trials and trades, and whether they are luck; `mesh stats --help` lists them
+    #[command(disable_help_flag = true)]
+    Stats {
+        /// For the program `stats`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// What is missing on this machine or wrong in this home, and how to get it right
     Doctor {
         /// As JSON

@@ -79,8 +79,9 @@ fn run(cli: Cli) -> Outcome {
         }
         Word::Trace { target, json } => trace::trace(&layout, target.unwrap_or(trace::Target::LastFill), json),
         Word::Replay { what, options } => replay::replay(&layout, &what, &options),
-        Word::Backtest { arguments } => forward::forward("backtest", "run", &arguments),
-        Word::Indicators { arguments } => forward::forward("backtest", "indicators", &arguments),
+        Word::Backtest { arguments } => forward::forward("backtest", &["run"], &arguments),
+        Word::Indicators { arguments } => forward::forward("backtest", &["indicators"], &arguments),
+        Word::Stats { arguments } => forward::forward("stats", &[], &arguments),
         Word::Doctor { json } => wait(doctor::doctor(&layout, json)),
         Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),
         Word::Profiles { name, json } => topology::profiles(name.as_deref(), json),

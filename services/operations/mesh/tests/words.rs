@@ -15,7 +15,7 @@ fn every_word_has_help() {
     let words: Vec<&str> = words
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
         // Research answers for itself: see `research_is_reached_through_mesh`.
-        .filter(|word| !matches!(*word, "" | "help" | "backtest" | "indicators"))
+        .filter(|word| !matches!(*word, "" | "help" | "backtest" | "indicators" | "stats"))
         .collect();
     assert!(words.len() > 20, "{words:?}");
     for word in words {
@@ -28,7 +28,7 @@ fn every_word_has_help() {
 #[test]
 fn wrong_words_are_refused_with_a_suggestion() {
     let mesh = Mesh::new(&[]);
-    mesh.run(&["stats"]).fails_with(2, &["status"]);
+    mesh.run(&["statu"]).fails_with(2, &["status"]);
     mesh.run(&["up", "papper"]).fails_with(2, &["did you mean \"paper\""]);
     mesh.run(&["tap", "markets"]).fails_with(2, &["did you mean \"market\""]);
     mesh.run(&["up", "--topology", "/nowhere.toml"]).fails_with(2, &["/nowhere.toml", "can't be read"]);
@@ -103,4 +103,6 @@ fn research_is_reached_through_mesh() {
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("set");
     assert_eq!(mesh.run(&["backtest", "--bars", "x.csv", "--json"]).succeeds().out.trim(), "run --bars x.csv --json");
     assert_eq!(mesh.run(&["indicators", "--spec", "s"]).succeeds().out.trim(), "indicators --spec s");
+    std::fs::rename(&program, mesh.binaries().join("stats")).expect("moved");
+    assert_eq!(mesh.run(&["stats", "psr", "--help"]).succeeds().out.trim(), "psr --help");
 }

@@ -8,10 +8,10 @@ use std::process::Command;
 use crate::failure::{Failure, Outcome};
 use crate::home;
 
-/// Becomes `program` with `word` and the rest of the command line. Returns only when it can't.
-pub(crate) fn forward(program: &str, word: &str, arguments: &[OsString]) -> Outcome {
+/// Becomes `program` with `words` and the rest of the command line. Returns only when it can't.
+pub(crate) fn forward(program: &str, words: &[&str], arguments: &[OsString]) -> Outcome {
     let path = find(program)?;
-    let error = Command::new(&path).arg(word).args(arguments).exec();
+    let error = Command::new(&path).args(words).args(arguments).exec();
     Err(Failure::usage(format!("{} can't be started: {error}; ./manage.sh build builds it", path.display())))
 }
 
