@@ -9,23 +9,24 @@
 //!   connection gets what it does not have. [`SendOutcome::Full`] says that a frame was not taken.
 //! - Market: what is old is worth nothing, so nothing is sent again; the relay asks for fresh snapshots instead.
 
+mod event;
+mod receiving;
+
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use mesh_codec::{Header, Message, ValidFrames};
-use mesh_types::system::{EndOfSnapshot, Heartbeat, Logout, SnapshotRequest, Welcome};
-use mesh_types::{Domain, FixedStr, InstrumentId, LogoutReason, MessageId};
+use mesh_types::{Domain, InstrumentId, MessageId};
 
+pub use self::event::{ClientEvent, DownReason, SendOutcome};
 use crate::backoff::Backoff;
-use crate::control::{self, GapNotice};
+use crate::control;
 use crate::inbox::Inbox;
 use crate::link::{Attempt, Connector, Link, UnixConnector, attempt};
 use crate::outbox::Outbox;
 use crate::poller::Poller;
-use crate::runs::{self, Part, RunSink, StreamError};
-use crate::sequence::{SequenceTracker, Sighting, gap_range};
+use crate::sequence::SequenceTracker;
 use crate::subscription::{Identity, Subscription};
 
 /// From connecting to the relay's welcome, at most.
@@ -51,99 +52,6 @@ pub struct ClientConfig {
     pub resend_bytes: usize,
     /// Delays between attempts to connect.
     pub backoff: Backoff,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum ClientEvent<'a> {
-    /// The relay welcomed this process.
-    Up {
-        /// The relay's name.
-        relay: FixedStr<32>,
-    },
-    /// There is no connection. Told when one is lost, and when the reason changes.
-    Down {
-        /// Why.
-        reason: DownReason,
-    },
-    /// Messages, in order.
-    Frames(ValidFrames<'a>),
-    /// From the relay itself: the end of the last values, or a request for snapshots.
-    Control(Message<'a>),
-    /// Messages were missed, before the next frames.
-    Gap(GapNotice<'a>),
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub enum DownReason {
-    /// Nobody could be reached.
-    Unreachable(io::Error),
-    /// The relay refused or ended the connection.
-    Logout {
-        /// Why; `None` for a reason of a later version.
-        reason: Option<LogoutReason>,
-        /// What it says.
-        text: FixedStr<96>,
-    },
-    /// The relay is gone.
-    Closed,
-    /// Reading or writing failed.
-    Io(io::Error),
-    /// Bytes came that are no message.
-    BadFrame(StreamError),
-    /// A message came that does not belong there: the other side is no relay.
-    NoRelay,
-    /// Nothing came in time.
-    Timeout,
-}
-
-impl core::fmt::Display for DownReason {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Unreachable(error) => write!(f, "the relay can't be reached: {error}; it is tried again"),
-            Self::Logout { reason, text } => {
-                write!(f, "the relay ended the connection ({}): {text}", reason.map_or("unknown", LogoutReason::name))
-            }
-            Self::Closed => f.write_str("the relay closed the connection; it is made again"),
-            Self::Io(error) => write!(f, "the connection failed: {error}; it is made again"),
-            Self::BadFrame(error) => write!(f, "the relay sent a bad frame: {error}"),
-            Self::NoRelay => f.write_str("what listens at the socket does not answer as a relay: check the path"),
-            Self::Timeout => f.write_str("the relay did not answer in time: it hangs or is stopped"),
-        }
-    }
-}
-
-impl DownReason {
-    /// Two reasons with the same text for logs are one.
-    fn key(&self) -> (u8, u8) {
-        match self {
-            Self::Unreachable(_) => (1, 0),
-            Self::Logout { reason, .. } => (2, reason.map_or(0, |reason| reason as u8)),
-            Self::Closed => (3, 0),
-            Self::Io(_) => (4, 0),
-            Self::BadFrame(_) => (5, 0),
-            Self::NoRelay => (6, 0),
-            Self::Timeout => (7, 0),
-        }
-    }
-}
-
-/// What became of frames that were to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "frames that found no room are not sent"]
-pub enum SendOutcome {
-    /// The kernel has them.
-    Sent,
-    /// They wait; [`Client::poll`] writes them when there is room or a connection.
-    Queued,
-    /// None of them was taken.
-    Full {
-        /// Bytes that wait already.
-        queued_bytes: usize,
-        /// Bytes that may wait; in the market domain 0 without a connection.
-        capacity_bytes: usize,
-    },
 }
 
 #[derive(Debug)]
@@ -433,92 +341,5 @@ impl<C: Connector> Client<C> {
             self.outbox.push_rest(frames, written);
         }
         Ok(())
-    }
-
-    /// Gives out what was read.
-    fn take_in(&mut self, on_event: OnEvent<'_>) -> Result<(), DownReason> {
-        let inbox = std::mem::replace(&mut self.inbox, Inbox::empty());
-        let domain = self.config.domain;
-        let (consumed, outcome) = runs::split(inbox.bytes(), domain, &mut Receiver { client: self, on_event });
-        self.inbox = inbox;
-        self.inbox.consume(consumed);
-        outcome
-    }
-
-    fn on_control(&mut self, message: Message<'_>, on_event: OnEvent<'_>) -> Result<(), DownReason> {
-        if let Some(logout) = message.get::<Logout>() {
-            return Err(DownReason::Logout { reason: logout.reason.get(), text: logout.text });
-        }
-        if let Some(welcome) = message.get::<Welcome>() {
-            return self.on_welcome(welcome, on_event);
-        }
-        if !self.is_up() {
-            return Err(DownReason::NoRelay);
-        }
-        if message.get::<Heartbeat>().is_some() {
-            control::put_heartbeat(&mut self.control, self.config.identity.source, 0);
-        } else if let Some(notice) = GapNotice::new(message) {
-            notice.ranges().iter().for_each(|range| self.tracker.declare(range));
-            on_event(ClientEvent::Gap(notice));
-        } else if message.get::<EndOfSnapshot>().is_some() {
-            self.tracker.end_snapshot();
-            on_event(ClientEvent::Control(message));
-        } else if message.get::<SnapshotRequest>().is_some() {
-            on_event(ClientEvent::Control(message));
-        }
-        Ok(())
-    }
-
-    fn on_welcome(&mut self, welcome: &Welcome, on_event: OnEvent<'_>) -> Result<(), DownReason> {
-        let State::Connected { welcomed, .. } = &mut self.state else { return Ok(()) };
-        if std::mem::replace(welcomed, true) || welcome.mesh_id.get() != self.config.identity.mesh_id {
-            return Err(DownReason::NoRelay);
-        }
-        if self.config.domain != Domain::Market {
-            self.outbox.rewind(self.config.domain, welcome.last_sequence.get());
-        }
-        if self.config.subscription.as_ref().is_some_and(|subscription| subscription.last_values) {
-            self.tracker.begin_snapshot();
-        }
-        self.told = None;
-        on_event(ClientEvent::Up { relay: welcome.relay });
-        Ok(())
-    }
-}
-
-/// A client that is reading.
-struct Receiver<'r, 'e, C: Connector> {
-    client: &'r mut Client<C>,
-    on_event: OnEvent<'e>,
-}
-
-impl<C: Connector> RunSink for Receiver<'_, '_, C> {
-    type Error = DownReason;
-
-    fn observe(&mut self, header: &Header) -> Result<Sighting, DownReason> {
-        if self.client.is_up() { Ok(self.client.tracker.observe(header)) } else { Err(DownReason::NoRelay) }
-    }
-
-    fn on_part(&mut self, part: Part<'_>) -> Result<(), DownReason> {
-        match part {
-            Part::Control(message) => return self.client.on_control(message, self.on_event),
-            Part::Frames(frames) => (self.on_event)(ClientEvent::Frames(frames)),
-            Part::Missing { source, domain, missing } => {
-                let range = gap_range(source, domain, missing.first, missing.last);
-                let Client { scratch, config, .. } = &mut *self.client;
-                scratch.clear();
-                control::put_gap(scratch, config.identity.source, missing.count, missing.exact, &[range]);
-                if let Some(notice) = Message::parse(scratch).ok().and_then(GapNotice::new) {
-                    (self.on_event)(ClientEvent::Gap(notice));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl From<StreamError> for DownReason {
-    fn from(error: StreamError) -> Self {
-        Self::BadFrame(error)
     }
 }

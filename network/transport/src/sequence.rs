@@ -97,6 +97,17 @@ impl SequenceTracker {
         self.sources.get(place).map(Source::position)
     }
 
+    /// Whether anything has come of a source.
+    pub fn knows(&self, source: SourceId, domain: u8) -> bool {
+        self.places.contains_key(&(source.get(), domain))
+    }
+
+    /// How many sources, each in its domains, are known.
+    #[inline]
+    pub const fn source_count(&self) -> usize {
+        self.sources.len()
+    }
+
     /// A source has told that it was restarted: whatever it says next is new, and counts from 1.
     pub fn restart(&mut self, source: SourceId) {
         for known in self.sources.iter_mut().filter(|known| known.key.0 == source) {

@@ -63,6 +63,8 @@ pub(crate) struct Connection {
     takes_all: bool,
     /// Where it stopped on its last connection.
     pub(crate) resume: Vec<MessageId>,
+    /// Of these, the positions in sources that have said nothing here yet.
+    pub(crate) awaits: Vec<MessageId>,
     /// The beginning of a message.
     pub(crate) rest: Vec<u8>,
     pub(crate) backlog: Backlog,
@@ -81,6 +83,7 @@ impl Connection {
             filter: None,
             takes_all: false,
             resume: Vec::new(),
+            awaits: Vec::new(),
             rest: Vec::new(),
             backlog: Backlog::new(settings.backlog_bytes, settings.policy, relay),
             since: now,

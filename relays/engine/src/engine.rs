@@ -4,6 +4,10 @@
 //! subscriber: one call for each. Nothing is copied or allocated for a message, except what a slow subscriber must be kept,
 //! the last value of each state, and what returning subscribers may ask for.
 
+mod joining;
+mod reading;
+mod upkeep;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
@@ -11,19 +15,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mesh_codec::{Header, MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, Message, TlvBody};
-use mesh_transport::runs::{self, Part, RunSink, StreamError};
-use mesh_transport::sequence::{Missing, SequenceTracker, Sighting, gap_range};
+use mesh_codec::MAX_FRAME_BYTES;
+use mesh_transport::runs;
+use mesh_transport::sequence::{Missing, SequenceTracker, gap_range};
 use mesh_transport::{Poller, Ready, UnixLink, Waker, control, socket};
-use mesh_types::market::{BookDelta, BookSnapshot};
-use mesh_types::system::{EndOfSnapshot, Hello, Resume, SnapshotRequest, Subscribe, Welcome};
 use mesh_types::wire::Coded;
-use mesh_types::{Domain, FixedStr, InstrumentId, LogoutReason, Mode, SourceId};
+use mesh_types::{Domain, FixedStr, LogoutReason, MessageId, Mode, SourceId};
 
+use self::reading::Reader;
 use crate::connection::{Connection, Phase, Scratch, Undelivered};
 use crate::counters::Counters;
-use crate::filter::{Filter, header_at};
-use crate::handshake::{self, Expected, Refusal, Rivalry};
+use crate::filter::header_at;
+use crate::handshake::Refusal;
 use crate::last_values::LastValues;
 use crate::members::Members;
 use crate::retained::Retained;
@@ -307,6 +310,9 @@ impl Relay {
     fn on_missing(&mut self, from: usize, source: SourceId, domain: Coded<Domain>, missing: Missing) {
         Counters::add(&self.counters.missing, missing.count);
         tracing::warn!(%source, first = missing.first, last = missing.last, "messages of a publisher are missing");
+        // The message that shows the loss is the last that was seen.
+        let before = domain.get().and_then(|domain| self.tracker.position(source, domain));
+        before.iter().for_each(|before| self.retained.never_came(missing, before));
         let range = gap_range(source, domain, missing.first, missing.last);
         let notices = [false, true].map(|takes_all| {
             let mut notice = Vec::new();
@@ -320,224 +326,23 @@ impl Relay {
         });
     }
 
-    fn on_control(&mut self, slot: usize, message: &Message<'_>) -> Result<(), Refusal> {
-        let Some(connection) = self.members.get_mut(slot) else { return Ok(()) };
-        let Some(member) = connection.member() else {
-            let hello = message.get::<Hello>().ok_or_else(hello_expected)?;
-            return self.on_hello(slot, hello);
-        };
-        if message.get::<Hello>().is_some() {
-            return Err(Refusal::new(LogoutReason::HelloExpected, "expected one hello, found a second"));
-        }
-        if let Some(resume) = message.get_tailed::<Resume>() {
-            connection.resume = resume.items.to_vec();
-        } else if let Some(subscribe) = message.get_tailed::<Subscribe>() {
-            if !member.subscribes() {
-                return Err(Refusal::new(LogoutReason::HelloExpected, "expected no subscription from a publisher"));
-            }
-            self.on_subscribe(slot, Filter::new(subscribe.head, subscribe.items), subscribe.head.last_values == 1);
-        } else if let Some(request) = message.get::<SnapshotRequest>() {
-            self.wishes.add(request.instrument);
-            self.ask_for_snapshots();
-        }
-        Ok(())
-    }
-
-    fn on_hello(&mut self, slot: usize, hello: &Hello) -> Result<(), Refusal> {
-        let RelayConfig { domain, mesh_id, mode, source, .. } = self.config;
-        let member = handshake::check_hello(hello, &Expected { domain, mesh_id, mode, source })?;
-        if let Some((other, old)) = self.members.find(member.source).filter(|_| member.source.get() != 0) {
-            let text = format!("source {} is used by a newer process: check the topology", member.source);
-            match handshake::rivalry(&old, &member) {
-                Rivalry::RefuseNew => return Err(Refusal::new(LogoutReason::SourceInUse, text)),
-                Rivalry::ReplaceOld => self.end(other, Refusal::new(LogoutReason::SourceInUse, text)),
-            }
-        }
-        let last_sequence = if member.publishes() { self.admit_run(member.source, member.started_ns) } else { 0 };
-        let welcome = Welcome {
-            relay: self.config.name,
-            mesh_id: mesh_id.into(),
-            started_ns: self.config.started_ns.into(),
-            last_sequence: last_sequence.into(),
-            max_payload_bytes: u32::try_from(MAX_PAYLOAD_BYTES).unwrap_or(u32::MAX).into(),
-            reserved: [0; 4],
-        };
-        tracing::info!(name = %hello.name, source = %member.source, role = %member.role, "joined");
-        if let Some(connection) = self.members.get_mut(slot) {
-            connection.phase = Phase::Live(member);
-        }
-        control::put(&mut self.control, source, &welcome);
-        if member.publishes() && domain == Domain::Market {
-            // What is kept here may be older than what the publisher knows.
-            control::put_snapshot_request(&mut self.control, source, InstrumentId::default());
-        }
-        self.say(slot);
-        Ok(())
-    }
-
-    /// The last sequence that is here of this run of a source; a new run starts at 0.
-    fn admit_run(&mut self, source: SourceId, started_ns: u64) -> u64 {
-        if self.members.is_same_run(source, started_ns) {
-            return self.tracker.position(source, self.config.domain).map_or(0, |last| last.sequence.get());
-        }
-        self.tracker.restart(source);
-        0
-    }
-
-    fn on_subscribe(&mut self, slot: usize, filter: Filter, last_values: bool) {
-        let wants_books = [BookSnapshot::NUMBER, BookDelta::NUMBER].iter().any(|number| filter.takes_type(*number));
-        if self.config.domain == Domain::Market && wants_books {
-            self.wishes.add_all(filter.instruments());
-        }
-        let Some(connection) = self.members.get_mut(slot) else { return };
-        connection.subscribe(filter.clone());
-        let resume = std::mem::take(&mut connection.resume);
-        if last_values {
-            let again = connection.backlog.holds_replay();
-            // What is sent again from the retained messages is not sent twice.
-            let comes_later = |header: &Header| {
-                self.retained.covers(header) && resume.iter().any(|position| position.source == header.source)
-            };
-            let wanted = |frame: &[u8]| {
-                !again && filter.takes(frame) && header_at(frame, 0).is_some_and(|header| !comes_later(header))
-            };
-            let snapshot = self.last_values.snapshot(wanted);
-            snapshot.iter().for_each(|frame| connection.backlog.push_free(frame));
-            let end = EndOfSnapshot { message_count: (snapshot.len() as u64).into() };
-            control::put(&mut self.control, self.config.source, &end);
-            connection.backlog.push_free(&self.control);
-            self.control.clear();
-        }
-        let missed = self.retained.after(&resume);
-        if !missed.ranges.is_empty() {
-            let count = |range: &mesh_types::system::GapRange| {
-                range.last_sequence.get().saturating_sub(range.first_sequence.get()).saturating_add(1)
-            };
-            let dropped = missed.ranges.iter().map(count).fold(0, u64::saturating_add);
-            control::put_gap(&mut self.control, self.config.source, dropped, filter.takes_all(), &missed.ranges);
-            connection.backlog.push_free(&self.control);
-            self.control.clear();
-        }
-        missed.frames.iter().filter(|frame| filter.takes(frame)).for_each(|frame| connection.backlog.push_free(frame));
-        self.flush(slot);
-        self.ask_for_snapshots();
-    }
-
-    /// Asks publishers for the snapshots that are wished for, if the last time is long enough ago.
-    fn ask_for_snapshots(&mut self) {
-        let source = self.config.source;
-        let mut requests = Vec::new();
-        self.wishes.take(self.now, |instrument| control::put_snapshot_request(&mut requests, source, instrument));
-        if requests.is_empty() {
-            return;
-        }
-        for slot in self.members.slots() {
-            let member = self.members.get(slot).and_then(Connection::member);
-            if member.is_some_and(|member| member.publishes()) {
-                self.control.extend_from_slice(&requests);
-                self.say(slot);
-            }
-        }
-    }
-
-    /// Gives a connection what stands in `control`.
-    fn say(&mut self, slot: usize) {
-        let said = match self.members.get_mut(slot) {
-            Some(connection) => connection.backlog.push(&self.control),
-            None => Ok(()),
-        };
-        self.control.clear();
-        match said {
-            Ok(()) => self.flush(slot),
-            Err(_) => self.end(slot, Refusal::new(LogoutReason::TooSlow, "it does not read what the relay says")),
-        }
-    }
-
-    fn flush(&mut self, slot: usize) {
-        let Some(connection) = self.members.get_mut(slot) else { return };
-        match connection.flush() {
-            Ok(messages) => {
-                connection.told = self.now;
-                Counters::add(&self.counters.messages_out, messages);
-                settle(connection, &mut self.poller, &self.counters);
-                if matches!(connection.phase, Phase::Closing { .. }) && connection.backlog.is_empty() {
-                    self.remove(slot, "it was told why");
-                }
-            }
-            Err(_) => self.remove(slot, "it is gone"),
-        }
-    }
-
-    /// Ends a connection: it is told why, if it reads that in time.
-    fn end(&mut self, slot: usize, refusal: Refusal) {
-        let Some(connection) = self.members.get_mut(slot) else { return };
-        if matches!(connection.phase, Phase::Closing { .. }) {
-            return;
-        }
-        let source = connection.member().map_or(0, |member| member.source.get());
-        if refusal.reason != LogoutReason::Shutdown {
-            self.counters.bad_input(refusal.kind);
-            tracing::warn!(source, reason = %refusal.reason, text = refusal.text, "a connection is ended");
-        }
-        control::put_logout(&mut self.control, self.config.source, refusal.reason, &refusal.text);
-        connection.backlog.end_with(&self.control);
-        connection.filter = None;
-        connection.phase = Phase::Closing { until: self.now + Duration::from_millis(self.config.settings.linger_ms) };
-        self.control.clear();
-        self.flush(slot);
-    }
-
-    fn remove(&mut self, slot: usize, why: &'static str) {
-        if let Some(connection) = self.members.remove(slot) {
-            let source = connection.member().map_or(0, |member| member.source.get());
-            tracing::debug!(source, why, "a connection is closed");
-            self.count_connections();
-        }
-    }
-
-    fn count_connections(&self) {
-        self.counters.connections.store(self.members.count() as u64, Ordering::Relaxed);
-    }
-
-    fn on_tick(&mut self) {
-        self.next_tick = self.now + self.tick;
-        self.sample_lag = true;
-        if !self.accepting {
-            self.accepting = self.poller.add(self.listener.as_fd(), LISTENER, false).is_ok();
-        }
-        for slot in self.members.slots() {
-            self.look_after(slot);
-        }
-        self.ask_for_snapshots();
-    }
-
-    /// Timeouts and heartbeats of one connection.
-    fn look_after(&mut self, slot: usize) {
-        let Some(connection) = self.members.get_mut(slot) else { return };
-        let settings = &self.config.settings;
-        let now = self.now;
-        let silent_for = |since: Instant, limit_ms: u64| now.duration_since(since) >= Duration::from_millis(limit_ms);
-        match connection.phase {
-            Phase::Closing { until } if now >= until => self.remove(slot, "it did not read why it was ended"),
-            Phase::Closing { .. } => {}
-            Phase::Greeting if silent_for(connection.since, settings.handshake_timeout_ms) => {
-                let text = format!("no hello within {} ms", settings.handshake_timeout_ms);
-                self.end(slot, Refusal::new(LogoutReason::Timeout, text));
-            }
-            Phase::Greeting => {}
-            Phase::Live(_) if silent_for(connection.heard, settings.idle_timeout_ms) => {
-                let text = format!("nothing was heard for {} ms", settings.idle_timeout_ms);
-                self.end(slot, Refusal::new(LogoutReason::Timeout, text));
-            }
-            Phase::Live(_) => {
-                let unheard = silent_for(connection.heard, settings.heartbeat_ms)
-                    && silent_for(connection.heartbeat, settings.heartbeat_ms);
-                if unheard || silent_for(connection.told, settings.heartbeat_ms) {
-                    connection.heartbeat = now;
-                    control::put_heartbeat(&mut self.control, self.config.source, 0);
-                    self.say(slot);
-                }
-            }
+    /// A source speaks for the first time here. Those who returned before it did learn what is lost between the place where
+    /// they stopped and this.
+    #[cold]
+    fn on_first(&mut self, first: &MessageId) {
+        self.retained.begins_with(first);
+        let of_source = |position: &MessageId| position.source == first.source && position.domain == first.domain;
+        let awaiting: Vec<(usize, MessageId, bool)> = self
+            .members
+            .iter_mut()
+            .filter_map(|(slot, connection)| {
+                let place = connection.awaits.iter().position(of_source)?;
+                Some((slot, connection.awaits.swap_remove(place), connection.takes_all()))
+            })
+            .collect();
+        for (slot, position, takes_all) in awaiting {
+            self.retained.lost_after(&position).put(&mut self.control, self.config.source, takes_all);
+            self.say(slot);
         }
     }
 
@@ -560,66 +365,5 @@ fn settle(connection: &mut Connection, poller: &mut Poller, counters: &Counters)
         let losses = connection.backlog.take_losses();
         Counters::add(&counters.dropped, losses.dropped);
         Counters::add(&counters.conflated, losses.conflated);
-    }
-}
-
-#[cold]
-fn hello_expected() -> Refusal {
-    Refusal::new(LogoutReason::HelloExpected, "expected a hello first, found another message")
-}
-
-/// A chunk of one connection that is being read.
-struct Reader<'r> {
-    relay: &'r mut Relay,
-    slot: usize,
-    publishes: bool,
-}
-
-impl RunSink for Reader<'_> {
-    type Error = Refusal;
-
-    #[inline]
-    fn observe(&mut self, header: &Header) -> Result<Sighting, Refusal> {
-        if self.publishes { Ok(self.relay.tracker.observe(header)) } else { Err(self.no_publisher()) }
-    }
-
-    fn on_part(&mut self, part: Part<'_>) -> Result<(), Refusal> {
-        match part {
-            Part::Frames(frames) => self.relay.forward(self.slot, frames.bytes(), frames.len() as u64),
-            Part::Missing { source, domain, missing } => self.relay.on_missing(self.slot, source, domain, missing),
-            Part::Control(message) => {
-                self.relay.on_control(self.slot, &message)?;
-                let member = self.relay.members.get(self.slot).and_then(Connection::member);
-                self.publishes = member.is_some_and(|member| member.publishes());
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Reader<'_> {
-    #[cold]
-    fn no_publisher(&self) -> Refusal {
-        match self.relay.members.get(self.slot).and_then(Connection::member) {
-            None => hello_expected(),
-            Some(member) => Refusal {
-                reason: LogoutReason::BadFrame,
-                text: format!("expected no messages from a {}: connect as peer or publisher", member.role),
-                kind: "not_a_publisher",
-            },
-        }
-    }
-}
-
-impl From<StreamError> for Refusal {
-    fn from(error: StreamError) -> Self {
-        let text = match &error {
-            // The cause would not fit: what is there matters most.
-            StreamError::Frame(frame) => {
-                format!("expected {}, found {} at byte {}", frame.expected(), frame.found(), frame.offset())
-            }
-            StreamError::Unnumbered => error.to_string(),
-        };
-        Self { reason: LogoutReason::BadFrame, text, kind: error.kind() }
     }
 }

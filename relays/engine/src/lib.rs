@@ -7,6 +7,7 @@ mod engine;
 mod filter;
 mod gaps;
 mod handshake;
+mod holes;
 mod last_values;
 mod members;
 mod process;

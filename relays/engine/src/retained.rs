@@ -3,42 +3,45 @@
 use std::collections::BTreeMap;
 
 use mesh_codec::Header;
-use mesh_transport::sequence::gap_range;
-use mesh_types::MessageId;
-use mesh_types::system::GapRange;
+use mesh_transport::control;
+use mesh_transport::sequence::{Missing, gap_range};
+use mesh_types::system::{Gap, GapRange};
+use mesh_types::wire::{Coded, Tailed};
+use mesh_types::{MessageId, SourceId};
 
 use crate::filter::{each_frame, header_at};
+use crate::holes::{Holes, before_first, is_after, key};
 
-/// Frames in order of arrival, at most so many bytes, and up to where each source's were given up.
+/// Frames in order of arrival, at most so many bytes; up to where each source's were given up; and what never came.
 #[derive(Debug)]
 pub(crate) struct Retained {
     limit_bytes: usize,
     bytes: Vec<u8>,
     head: usize,
     given_up: BTreeMap<(u16, u8), MessageId>,
+    holes: Holes,
 }
 
 /// What a subscriber that stopped at some positions has missed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Missed<'a> {
     /// Kept frames after the positions.
     pub(crate) frames: Vec<&'a [u8]>,
-    /// Messages after the positions that are kept no more.
+    /// Messages after the positions that nobody keeps.
+    pub(crate) lost: Lost,
+}
+
+/// Messages that a subscriber can't be sent.
+#[derive(Debug)]
+pub(crate) struct Lost {
     pub(crate) ranges: Vec<GapRange>,
-}
-
-fn key(id: &MessageId) -> (u16, u8) {
-    (id.source.get(), id.domain)
-}
-
-/// Whether `id` is not covered by having seen `seen`: as a sequence tracker judges it.
-fn is_after(id: &MessageId, seen: &MessageId) -> bool {
-    id.sequence.get() > seen.sequence.get() || id.timestamp_ns.get() > seen.timestamp_ns.get()
+    /// True when all of them are lost.
+    pub(crate) exact: bool,
 }
 
 impl Retained {
-    pub(crate) const fn new(limit_bytes: usize) -> Self {
-        Self { limit_bytes, bytes: Vec::new(), head: 0, given_up: BTreeMap::new() }
+    pub(crate) fn new(limit_bytes: usize) -> Self {
+        Self { limit_bytes, bytes: Vec::new(), head: 0, given_up: BTreeMap::new(), holes: Holes::default() }
     }
 
     /// Adds whole frames, and gives up the oldest past the bound.
@@ -57,6 +60,21 @@ impl Retained {
             let id = header.id();
             self.head += header.frame_bytes();
             self.given_up.insert(key(&id), id);
+            self.holes.forget(&id);
+        }
+    }
+
+    /// A source's first message has come: what it said before is kept nowhere here.
+    pub(crate) fn begins_with(&mut self, first: &MessageId) {
+        if let Some(missing) = before_first(first) {
+            self.never_came(missing, first);
+        }
+    }
+
+    /// A publisher left these out before that message.
+    pub(crate) fn never_came(&mut self, missing: Missing, before: &MessageId) {
+        if self.limit_bytes > 0 {
+            self.holes.add(missing, before);
         }
     }
 
@@ -70,25 +88,45 @@ impl Retained {
     pub(crate) fn after(&self, positions: &[MessageId]) -> Missed<'_> {
         let seen: BTreeMap<(u16, u8), &MessageId> =
             positions.iter().map(|position| (key(position), position)).collect();
-        let mut missed = Missed::default();
+        let mut frames = Vec::new();
         each_frame(self.bytes.get(self.head..).unwrap_or_default(), |_, frame| {
             let Some(id) = header_at(frame, 0).map(Header::id) else { return };
             if seen.get(&key(&id)).is_some_and(|position| is_after(&id, position)) {
-                missed.frames.push(frame);
+                frames.push(frame);
             }
         });
-        for (source, given_up) in &self.given_up {
-            let Some(position) = seen.get(source).filter(|position| is_after(given_up, position)) else { continue };
+        let mut lost = Lost { ranges: Vec::new(), exact: true };
+        for position in seen.into_values() {
+            let of_source = self.lost_after(position);
+            lost.ranges.extend(of_source.ranges);
+            lost.exact &= of_source.exact;
+        }
+        Missed { frames, lost }
+    }
+
+    /// Messages of a source after a position that can't be sent.
+    pub(crate) fn lost_after(&self, position: &MessageId) -> Lost {
+        let (holes, exact) = self.holes.after(position);
+        let mut ranges = Vec::new();
+        if let Some(given_up) = self.given_up.get(&key(position)).filter(|given_up| is_after(given_up, position)) {
             let (last, stopped) = (given_up.sequence.get(), position.sequence.get());
             // A lower number with a later time is of a new run, which counts from 1.
             let first = if stopped < last { stopped + 1 } else { 1 };
-            missed.ranges.push(gap_range(
-                given_up.source,
-                mesh_types::wire::Coded::from_raw(given_up.domain),
-                first,
-                last,
-            ));
+            ranges.push(gap_range(given_up.source, Coded::from_raw(given_up.domain), first, last));
         }
-        missed
+        ranges.extend(holes);
+        Lost { ranges, exact }
+    }
+}
+
+impl Lost {
+    /// Writes the notices: as many as the ranges need. A subscriber with a filter did not want all of it.
+    pub(crate) fn put(&self, buffer: &mut Vec<u8>, relay: SourceId, takes_all: bool) {
+        let length =
+            |range: &GapRange| range.last_sequence.get().saturating_sub(range.first_sequence.get()).saturating_add(1);
+        for ranges in self.ranges.chunks(<Gap as Tailed>::MAX_ITEMS) {
+            let count = ranges.iter().map(length).fold(0, u64::saturating_add);
+            control::put_gap(buffer, relay, count, self.exact && takes_all, ranges);
+        }
     }
 }

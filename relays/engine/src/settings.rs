@@ -1,4 +1,4 @@
-//! A relay's settings. Each binary states its domain's defaults; a configuration changes single ones.
+//! A relay's settings. Each binary names its domain's policy with the defaults that go with it; a configuration changes single ones.
 
 use serde::Deserialize;
 
@@ -81,6 +81,27 @@ const MAX_HEARTBEAT_MS: u64 = 10_000;
 const MIN_BACKLOG_BYTES: usize = 4 * mesh_codec::MAX_FRAME_BYTES;
 
 impl RelaySettings {
+    /// Defaults where nothing may be dropped: a subscriber past its bound is disconnected, and what was sent lately is kept
+    /// for its return.
+    pub const DROP_NOTHING: Self = Self {
+        policy: SlowPolicy::Disconnect,
+        backlog_bytes: 8 << 20,
+        retain_bytes: 16 << 20,
+        max_connections: 256,
+        max_last_values: 16_384,
+        send_buffer_bytes: 1 << 20,
+        handshake_timeout_ms: 2_000,
+        heartbeat_ms: 5_000,
+        idle_timeout_ms: 60_000,
+        linger_ms: 1_000,
+        snapshot_interval_ms: 250,
+    };
+
+    /// Defaults where what is old is worth nothing: a slow subscriber is given the last of each state, and nothing is kept
+    /// for a return.
+    pub const CONFLATE: Self =
+        Self { policy: SlowPolicy::Conflate, retain_bytes: 0, max_last_values: 65_536, ..Self::DROP_NOTHING };
+
     /// Whether the settings go together.
     ///
     /// # Errors
@@ -124,10 +145,8 @@ mod tests {
 
     #[test]
     fn settings_that_do_not_go_together_are_refused_with_what_was_expected() {
-        let good = RelaySettings {
-            policy: SlowPolicy::Disconnect,
-            backlog_bytes: 8 << 20,
-            retain_bytes: 16 << 20,
+        let good = RelaySettings::DROP_NOTHING;
+        let least = RelaySettings {
             max_connections: 1,
             max_last_values: 0,
             send_buffer_bytes: 0,
@@ -136,8 +155,11 @@ mod tests {
             idle_timeout_ms: 3,
             linger_ms: 0,
             snapshot_interval_ms: 0,
+            ..RelaySettings::DROP_NOTHING
         };
-        assert_eq!(good.validate(), Ok(()));
+        for settings in [&good, &RelaySettings::CONFLATE, &least] {
+            assert_eq!(settings.validate(), Ok(()));
+        }
         let bad = [
             ("backlog_bytes", RelaySettings { backlog_bytes: 1000, ..good.clone() }),
             ("retain_bytes", RelaySettings { retain_bytes: 9 << 20, ..good.clone() }),

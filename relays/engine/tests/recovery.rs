@@ -6,9 +6,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Peer, TestRelay, config, everything, identity, settings, until_all, until_counted};
+use common::{Peer, TestRelay, config, everything, identity, only, settings, until_all, until_counted};
+use mesh_codec::TlvBody;
 use mesh_transport::UnixConnector;
 use mesh_transport::faulty::{FaultyConnector, LinkFaults};
+use mesh_types::signal::Signal;
 use mesh_types::system::KillSwitch;
 use mesh_types::{Domain, MessageId, Role, SourceId};
 
@@ -162,6 +164,76 @@ fn what_is_kept_no_more_is_declared_missing() {
     let [(10, 6, last_missing)] = returned.gaps.as_slice() else { panic!("one gap: {:?}", returned.gaps) };
     assert_eq!(returned.sequences(), (last_missing + 1..=count).collect::<Vec<_>>());
     assert_eq!(returned.dropped, last_missing - 5);
+}
+
+/// Which sequences were received or declared missing, each once.
+fn accounted(subscriber: &Peer) -> Vec<u64> {
+    let mut all = subscriber.sequences();
+    all.extend(subscriber.gaps.iter().flat_map(|(_, first, last)| *first..=*last));
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn behind_a_filter_too_what_a_restart_has_lost_is_told() {
+    for subscriber_first in [true, false] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let relay = TestRelay::start(dir.path(), Domain::Signal);
+        let mut config = config(&relay.path, Domain::Signal, identity(10, Role::Publisher), None);
+        config.resend_bytes = 50_000;
+        let connector = UnixConnector { path: config.path.clone() };
+        let mut publisher = Peer::with_connector(config, connector);
+        publisher.until("up", |peer| peer.client.is_up());
+        let wanted = only(&[Signal::NUMBER], &[], false);
+        let mut subscriber = Peer::subscriber(&relay.path, Domain::Signal, 20, wanted);
+        let frames = publisher.signals(10);
+        publisher.send(&frames);
+        subscriber.until_received(10);
+        // What it does not read now goes away with the relay, and the publisher keeps no more than the end of it.
+        let counters = std::sync::Arc::clone(&relay.counters);
+        while publisher.sequence < 20_000 {
+            let frames = publisher.signals(500);
+            publisher.send(&frames);
+            let count = publisher.sequence;
+            publisher.until("all", |_| counters.totals().messages_in == count);
+        }
+        relay.crash();
+        let _relay = TestRelay::start(dir.path(), Domain::Signal);
+        let ups = subscriber.ups;
+        if subscriber_first {
+            subscriber.until("it is back", |peer| peer.ups > ups && peer.client.is_up());
+        }
+        publisher.until("it is back", |peer| peer.ups > 1);
+        let frames = publisher.signals(1);
+        publisher.send(&frames);
+        let last = publisher.sequence;
+        until_all(&mut [&mut publisher, &mut subscriber], "the last", |peers| {
+            peers[1].received.last().is_some_and(|id| id.sequence.get() == last)
+        });
+        assert!(!subscriber.gaps.is_empty(), "much is lost");
+        assert_eq!(subscriber.inexact_gaps, subscriber.gaps.len(), "the relay can't know what of it was wanted");
+        assert_eq!(accounted(&subscriber), (1..=last).collect::<Vec<_>>(), "subscriber first: {subscriber_first}");
+        assert!(subscriber.sequences().is_sorted());
+    }
+}
+
+#[test]
+fn behind_a_filter_too_what_never_came_while_it_was_away_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let relay = TestRelay::start(dir.path(), Domain::Signal);
+    let mut publisher = Peer::publisher(&relay.path, Domain::Signal, 10);
+    let frames = publisher.signals(5);
+    publisher.send(&frames);
+    // These are lost at the publisher.
+    let _ = publisher.signals(3);
+    let frames = publisher.signals(2);
+    publisher.send(&frames);
+    until_counted(&relay, "all", |totals| totals.messages_in == 7);
+    let wanted = only(&[Signal::NUMBER], &[], false);
+    let mut returned = Peer::new(&relay.path, Domain::Signal, identity(20, Role::Subscriber), wanted);
+    returned.client.resume_from(&[MessageId::new(Domain::Signal, SourceId::new(10), 4, 1_004)]);
+    returned.until_received(3);
+    assert_eq!((returned.sequences(), returned.gaps.as_slice()), (vec![5, 9, 10], [(10, 6, 8)].as_slice()));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mesh_codec::{FrameBuilder, Message, Stamp};
-use mesh_relay::{Counters, Relay, RelayConfig, RelaySettings, SlowPolicy};
+use mesh_relay::{Counters, Relay, RelayConfig, RelaySettings};
 use mesh_transport::{
     Backoff, Client, ClientConfig, ClientEvent, Connector, DownReason, Identity, SendOutcome, Subscription, TypeSet,
     UnixConnector, Waker,
@@ -28,9 +28,6 @@ pub(crate) const RELAY: u16 = 1;
 pub(crate) fn settings(domain: Domain) -> RelaySettings {
     let market = domain == Domain::Market;
     RelaySettings {
-        policy: if market { SlowPolicy::Conflate } else { SlowPolicy::Disconnect },
-        backlog_bytes: 8 << 20,
-        retain_bytes: if market { 0 } else { 16 << 20 },
         max_connections: 16,
         max_last_values: 1000,
         send_buffer_bytes: 64 << 10,
@@ -39,6 +36,7 @@ pub(crate) fn settings(domain: Domain) -> RelaySettings {
         idle_timeout_ms: 30_000,
         linger_ms: 2_000,
         snapshot_interval_ms: 1,
+        ..if market { RelaySettings::CONFLATE } else { RelaySettings::DROP_NOTHING }
     }
 }
 

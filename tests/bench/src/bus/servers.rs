@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mesh_relay::{Relay, RelayConfig, RelaySettings, SlowPolicy};
+use mesh_relay::{Relay, RelayConfig, RelaySettings};
 use mesh_transport::Poller;
 use mesh_types::{Domain, FixedStr, Mode, SourceId};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -27,19 +27,7 @@ pub(super) fn relay(path: PathBuf) -> Outcome<()> {
         mesh_id: MESH,
         mode: Mode::Paper,
         started_ns: 1,
-        settings: RelaySettings {
-            policy: SlowPolicy::Conflate,
-            backlog_bytes: 8 << 20,
-            retain_bytes: 0,
-            max_connections: 256,
-            max_last_values: 65_536,
-            send_buffer_bytes: SEND_BUFFER_BYTES,
-            handshake_timeout_ms: 2_000,
-            heartbeat_ms: 5_000,
-            idle_timeout_ms: 60_000,
-            linger_ms: 1_000,
-            snapshot_interval_ms: 250,
-        },
+        settings: RelaySettings { send_buffer_bytes: SEND_BUFFER_BYTES, ..RelaySettings::CONFLATE },
     })?;
     println!("ready");
     loop {
