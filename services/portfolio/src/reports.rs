@@ -2,7 +2,7 @@
 
 use mesh_actor::{Context, TimerId};
 use mesh_codec::Message;
-use mesh_oms::{Alarm, Effect, PositionKey, Report};
+use mesh_oms::{Alarm, Effect, Order, PositionKey, Report};
 use mesh_types::execution::{Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderStatus, OrderStatusRequest};
 use mesh_types::{ClientOrderId, FixedStr, OrderState, RejectReason};
 
@@ -27,6 +27,7 @@ impl Portfolio {
     /// Counts a report and draws its consequences.
     pub(crate) fn on_report(&mut self, report: &Report<'_>, context: &mut Context<'_>) {
         let id = report.client_order_id();
+        let was_settled = self.oms.order(&id).is_some_and(Order::is_settled);
         let Ok(effect) = self.oms.apply(report, context.now_ns()) else {
             context.count("reports_of_unknown_orders", 1);
             if matches!(report, Report::Fill(_)) {
@@ -37,9 +38,12 @@ impl Portfolio {
         if let Some(alarm) = effect.alarm {
             self.on_alarm(alarm, context);
         }
-        let Some(intent) = self.oms.order(&id).map(|order| *order.intent()) else { return };
+        let Some(order) = self.oms.order(&id) else { return };
+        let (intent, ended) = (*order.intent(), order.is_settled() && !was_settled);
         let owner = (intent.instrument, intent.strategy);
-        if effect.filled {
+        // The strategy was told that its entry is allowed: it must hear as well that nothing, or no more, came of it.
+        let entry_ended = ended && order.action().is_entry();
+        if effect.filled || entry_ended {
             self.say_position(&owner, context);
         }
         if effect.never_had {

@@ -349,6 +349,21 @@ fn an_exit_is_tried_again_until_nothing_is_left() {
 }
 
 #[test]
+fn an_entry_that_found_nothing_is_told_as_the_position_that_it_left() {
+    let mut desk = Desk::new();
+    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 1));
+    desk.after(250);
+    let order = desk.last();
+    let ended = OrderCancelled {
+        client_order_id: order.client_order_id,
+        reason: CancelReason::Unfilled.into(),
+        ..OrderCancelled::default()
+    };
+    assert_eq!(desk.say(&ended), ["position 0"]);
+    assert_eq!(desk.say(&ended), NOTHING, "said once");
+}
+
+#[test]
 fn silence_is_asked_about_and_what_the_executor_never_had_is_sent_again_or_expires() {
     let mut desk = Desk::new();
     desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 1));
@@ -363,7 +378,7 @@ fn silence_is_asked_about_and_what_the_executor_never_had_is_sent_again_or_expir
     // Just expired: it may still be on its way to its executor, which refuses it then.
     assert_eq!(desk.say(&never), ["ask"]);
     desk.now_ns += 3_000 * MS;
-    assert_eq!(desk.say(&never), ["ask", "rejected stale"]);
+    assert_eq!(desk.say(&never), ["ask", "rejected stale", "position 0"]);
     assert_eq!(desk.cell.actor().oms().unsettled().count(), 0);
 }
 

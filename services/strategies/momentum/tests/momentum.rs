@@ -205,6 +205,20 @@ fn a_refused_entry_was_no_entry() {
 }
 
 #[test]
+fn an_entry_that_found_nothing_was_no_entry() {
+    let entered = || {
+        let mut run = Run::new();
+        run.bars(1, &FALL);
+        assert_eq!(run.bar(8, 106).len(), 2);
+        run
+    };
+    let (mut told, mut untold) = (entered(), entered());
+    told.say(&position(0));
+    assert_eq!(told.bar(9, 110), ["decision ema_cross"]);
+    assert_ne!(untold.bar(9, 110), ["decision ema_cross"], "it believes to hold");
+}
+
+#[test]
 fn the_same_candles_give_the_same_frames() {
     let run = || {
         let mut run = Run::new();
