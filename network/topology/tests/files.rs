@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use mesh_config::{JournalMode, ProcessConfig};
@@ -103,4 +104,47 @@ fn systemd_units() {
 #[test]
 fn compose_file() {
     insta::assert_snapshot!(export(compose));
+}
+
+/// What a container engine reads of a service.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "that each is there, and of its type, is what is tested")]
+struct Service {
+    image: String,
+    user: String,
+    network_mode: String,
+    command: Vec<String>,
+    volumes: Vec<String>,
+    restart: String,
+    stop_grace_period: String,
+    mem_limit: Option<u64>,
+    ulimits: Option<BTreeMap<String, u64>>,
+    #[serde(default)]
+    depends_on: Vec<String>,
+}
+
+#[test]
+fn a_compose_file_is_yaml_with_a_service_for_each_process() {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Compose {
+        services: BTreeMap<String, Service>,
+    }
+    let layout = Layout::new("/srv/a \"b\" # $c: é", "/tmp/alphamesh-1-ab");
+    let place = Place { layout: &layout, binaries: Path::new("/opt"), out: Path::new("/etc"), user: (1, 2) };
+    let texts = profiles::PROFILES.iter().map(|profile| Topology::parse(profile.name, profile.text).expect("good"));
+    for topology in texts.chain([topology()]) {
+        let text = compose(&topology, &place).remove(0).1;
+        let found: Compose = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert!(found.services.keys().map(String::as_str).eq(topology.names().collect::<BTreeSet<_>>()), "{text}");
+        for (name, service) in &found.services {
+            let process = topology.process(name).expect("a process");
+            assert_eq!(service.depends_on, process.needs);
+            assert_eq!(service.command[0], format!("/opt/{}", process.binary));
+            // A dollar is doubled for the engine, which reads variables.
+            let home = "/srv/a \"b\" # $$c: é";
+            assert!(service.volumes.contains(&format!("{home}:{home}:rw")), "{:?}", service.volumes);
+        }
+    }
 }

@@ -12,6 +12,7 @@ const ACTORS: [&str; 4] = ["adapter-binance", "strategy-momentum", "portfolio", 
 fn market_messages_become_a_fill_that_leads_back_to_its_packet() {
     let mesh = Mesh::up(&[]);
     status_is_as_promised(&mesh.status());
+    tap_is_as_promised(&mesh.json_lines(&["tap", "market", "--type", "trade", "-n", "1", "--json"]));
     mesh.wait("a fill", || !mesh.captured("fill").is_empty());
     for kind in [
         "trade",
@@ -59,6 +60,19 @@ fn status_is_as_promised(status: &Value) {
         let rss = process["rss_bytes"].as_u64().expect("a number");
         assert!(rss < 30 << 20, "{} takes {rss} bytes", process["name"]);
     }
+}
+
+/// The contract of `tap --json`: what `decode` prints.
+fn tap_is_as_promised(lines: &[Value]) {
+    let [line] = lines else { panic!("one line: {lines:?}") };
+    let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(line), ["domain", "sequence", "source", "timestamp_ns", "tlvs"]);
+    assert_eq!((&line["domain"], &line["source"]), (&"market".into(), &10.into()));
+    let trade = &line["tlvs"][0];
+    let body = ["instrument", "name", "price", "quantity", "received_ns", "side", "trade_id", "type", "venue_ns"];
+    assert_eq!(keys(trade), body);
+    assert!(["buy", "sell"].contains(&trade["side"].as_str().expect("a side")), "{trade}");
+    assert!(trade["price"].is_string() && trade["received_ns"].is_u64(), "{trade}");
 }
 
 /// Every actor's journal gives the same outputs and the same state again.

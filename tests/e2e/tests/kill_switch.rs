@@ -20,6 +20,8 @@ fn kill(mesh: &Mesh, words: &[&str]) -> Value {
     assert!(output.status.success(), "{output:?}");
     let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let [switch] = value["kill_switches"].as_array().expect("a list").as_slice() else { panic!("one scope: {value}") };
+    let keys: Vec<&String> = switch.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["level", "reason", "scope", "set_ns"]);
     switch.clone()
 }
 

@@ -155,6 +155,28 @@ fn decode_goes_on_after_what_is_no_message() {
     mesh.run(&["decode", "/nowhere"]).fails_with(2, &["/nowhere"]);
 }
 
+/// What programs read of captures, in the words of the contracts; the home's path is not part of them.
+#[test]
+fn the_contracts_of_capture_and_trace_as_json() {
+    let mesh = home(true);
+    let contracts: [&[&str]; 4] = [
+        &["capture", "ls", "--json"],
+        &["capture", "verify", "--json"],
+        &["capture", "cat", "--type", "fill", "--json"],
+        &["trace", "--json"],
+    ];
+    let mut said = String::new();
+    for words in contracts {
+        let out = mesh.run(words).succeeds().out.replace(&*mesh.home.to_string_lossy(), "HOME");
+        said += &format!("=== mesh {}\n", words.join(" "));
+        for line in out.lines() {
+            let value: Value = serde_json::from_str(line).expect("a line of JSON");
+            said += &format!("{value:#}\n");
+        }
+    }
+    insta::assert_snapshot!(said);
+}
+
 #[test]
 fn captures_are_listed_verified_shown_cut_and_exported() {
     let mesh = home(true);

@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use common::Mesh;
 
 #[test]
@@ -72,8 +75,29 @@ fn an_export_is_whole() {
     let config = out.join("config/adapter.toml");
     assert!(unit.contains(config.to_str().expect("UTF-8")), "{unit}");
     assert!(std::fs::read_to_string(config).expect("there").contains("name = \"adapter\""));
+    systemd_takes_them(&out);
     mesh.run(&["export", "compose", "--topology", topology, "--out", out_text]).succeeds();
     assert!(out.join("compose.yaml").exists());
+}
+
+/// Asks systemd, where it is there, whether it would take the units in a directory.
+fn systemd_takes_them(directory: &Path) {
+    let units = std::fs::read_dir(directory).expect("units").map(|entry| entry.expect("an entry").path());
+    let units: Vec<PathBuf> =
+        units.filter(|path| path.extension().is_some_and(|kind| kind == "service" || kind == "target")).collect();
+    assert_eq!(units.len(), 4);
+    match Command::new("systemd-analyze").arg("verify").arg("--man=no").args(&units).output() {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && !said.contains("alphamesh"), "{said}");
+        }
+        Err(error) => note(&format!("skipped: systemd-analyze can't be asked ({error})")),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the output of a test")]
+fn note(text: &str) {
+    println!("{text}");
 }
 
 #[test]
