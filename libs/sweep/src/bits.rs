@@ -13,6 +13,7 @@ pub(crate) fn get(words: &[u64], at: usize) -> bool {
 }
 
 /// Sets a bit that is within the words.
+#[cfg(not(target_arch = "nvptx64"))]
 #[inline]
 pub(crate) fn set(words: &mut [u64], at: usize) {
     if let Some(word) = words.get_mut(at / 64) {

@@ -232,6 +232,7 @@ impl History {
     #[must_use]
     pub fn past(&self) -> Past<'_> {
         Past {
+            before: 0,
             bars: &self.bars,
             inputs: self.inputs.columns().map(Vec::as_slice),
             due: &self.due,

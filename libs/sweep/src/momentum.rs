@@ -57,7 +57,7 @@ impl Swept for Momentum {
     }
 
     fn remember(&mut self, view: &View<'_>, p: &Params, since: usize, at: usize) {
-        let first = since.max(p.warm_up().saturating_sub(1) as usize);
+        let first = since.max(view.past.warm(p));
         if first >= at {
             return;
         }

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use mesh_kernel::account::Scale;
 use mesh_kernel::run::Settlement;
+use mesh_kernel::strategy::StrategyParams;
 use mesh_kernel::{Bar, Context};
 
 use crate::bits;
@@ -23,6 +24,8 @@ pub struct Due {
 /// What a history holds, or a part of it whose bars are numbered from its own first one.
 #[derive(Clone, Copy, Debug)]
 pub struct Past<'a> {
+    /// Bars of the history before these.
+    pub before: usize,
     /// The bars, those left out that can't be used.
     pub bars: &'a [Bar],
     /// Inputs beside them, in the order of `Context`'s fields; empty where there is none, NaN where a bar has none.
@@ -47,6 +50,12 @@ pub struct Past<'a> {
 const FUNDING: usize = 5;
 
 impl<'a> Past<'a> {
+    /// The first bar that a configuration may decide on.
+    #[must_use]
+    pub fn warm(&self, params: &impl StrategyParams) -> usize {
+        (params.warm_up().saturating_sub(1) as usize).saturating_sub(self.before)
+    }
+
     /// Funding that settles at the start of a bar.
     #[must_use]
     pub fn settlement(&self, bar: usize) -> Option<&'a Settlement> {

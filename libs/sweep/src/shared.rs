@@ -240,7 +240,7 @@ impl<'h, S: Swept> Shared<'h, S> {
         let from = lane.bars();
         if from < to {
             let on_fill = &mut |fill: &Fill| on_fill(number, fill);
-            Skip::new(self.view(past, slots), params, rules, 0).advance(&mut lane.run, from..to, on_fill);
+            Skip::new(self.view(past, slots), params, rules).advance(&mut lane.run, from..to, on_fill);
             lane.next = to as u32;
         }
     }

@@ -35,10 +35,10 @@ pub struct Skip<'a, S: Swept> {
 }
 
 impl<'a, S: Swept> Skip<'a, S> {
-    /// Over a history, or a part of one before which `before` bars came.
+    /// Over a history, or a part of one.
     #[must_use]
-    pub fn new(view: View<'a>, params: &'a S::Params, rules: &'a RunRules, before: usize) -> Self {
-        let warm = (params.warm_up().saturating_sub(1) as usize).saturating_sub(before);
+    pub fn new(view: View<'a>, params: &'a S::Params, rules: &'a RunRules) -> Self {
+        let warm = view.past.warm(params);
         let remembers = S::remembers(params);
         Self { view, params, rules, trade: params.trade_rules(), warm, remembers }
     }

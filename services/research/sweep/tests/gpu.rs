@@ -1,4 +1,4 @@
-//! The GPU's path against the CPU's: slices on the host, whole studies through a driver made for tests, and, where there
+//! The GPU's path against the CPU's: parts on the host, whole studies through a driver made for tests, and, where there
 //! is one, on a GPU.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test says what broke by panicking
 
@@ -13,13 +13,13 @@ use mesh_kernel::strategy::funding_fade::FundingFade;
 use mesh_kernel::strategy::momentum::Momentum;
 use mesh_sweep::{Shared, Swept, streaming};
 use proptest::prelude::*;
-use study::{Random, Study, sliced};
+use study::{Random, Study, in_parts};
 use sweep::gpu::{self, Gpu, GpuError};
 use sweep_ptx::run_configuration;
 
-fn slices_are_streaming<S: Swept>(seed: u64) -> Result<(), TestCaseError> {
+fn parts_are_streaming<S: Swept>(seed: u64) -> Result<(), TestCaseError> {
     let study = Study::<S>::random(seed, 3);
-    let summaries = sliced(&study, 150, &mut Random(seed ^ 1), |job, _, number| {
+    let summaries = in_parts(&study, 3, &mut Random(seed ^ 1), |job, _, number| {
         // SAFETY: the arrays are as `Job` says.
         #[allow(unsafe_code)]
         unsafe {
@@ -37,10 +37,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, max_shrink_iters: 0, ..ProptestConfig::default() })]
 
     #[test]
-    fn slices_have_the_summary_of_streaming(seed: u64) {
-        slices_are_streaming::<Momentum>(seed)?;
-        slices_are_streaming::<E3>(seed)?;
-        slices_are_streaming::<FundingFade>(seed)?;
+    fn parts_have_the_summary_of_streaming(seed: u64) {
+        parts_are_streaming::<Momentum>(seed)?;
+        parts_are_streaming::<E3>(seed)?;
+        parts_are_streaming::<FundingFade>(seed)?;
     }
 }
 
@@ -120,7 +120,7 @@ fn a_study_through_the_driver_is_the_cpu_s() {
     let launches: Vec<Vec<u32>> =
         launches.lines().map(|line| line.split(' ').map(|number| number.parse().unwrap()).collect()).collect();
     let has = |what: fn(&Vec<u32>) -> bool| launches.iter().any(what);
-    assert!(has(|l| l[0] > 0), "bars went in slices");
+    assert!(has(|l| l[0] > 0), "bars went in parts");
     assert!(has(|l| l[2] == 1_299) && has(|l| l[2] < 1_299 && l[2] > 500), "configurations went in chunks");
 }
 

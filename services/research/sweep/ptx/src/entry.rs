@@ -6,8 +6,8 @@ use mesh_kernel::strategy::e3::E3;
 use mesh_kernel::strategy::funding_fade::FundingFade;
 use mesh_kernel::strategy::momentum::Momentum;
 
-use crate::layout::{Outcome, Row, Rules};
-use crate::thread::{Job, run_configuration};
+use crate::layout::Job;
+use crate::thread::run_configuration;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -23,26 +23,12 @@ macro_rules! entries {
             /// # Safety
             /// As `run_configuration` asks.
             #[unsafe(no_mangle)]
-            pub unsafe extern "ptx-kernel" fn $name(
-                rows: *const Row,
-                series: *const f64,
-                params: *const f64,
-                columns: *const u32,
-                rules: *const Rules,
-                states: *mut u8,
-                outcomes: *mut Outcome,
-                width: u32,
-                first: u32,
-                count: u32,
-                configurations: u32,
-            ) {
-                let job =
-                    Job { rows, series, params, columns, rules, states, outcomes, width, first, count, configurations };
+            pub unsafe extern "ptx-kernel" fn $name(job: *const Job) {
                 // SAFETY: the launch has as many threads as configurations, but for the last block's rest.
                 unsafe {
                     let number = _block_idx_x() * _block_dim_x() + _thread_idx_x();
-                    if number < configurations {
-                        run_configuration::<$strategy>(&job, number);
+                    if u64::from(number) < (*job).configurations {
+                        run_configuration::<$strategy>(&*job, number);
                     }
                 }
             }

@@ -2,34 +2,69 @@
 
 use core::mem::{offset_of, size_of};
 
+use mesh_kernel::Bar;
 use mesh_kernel::account::{Money, Scale};
 use mesh_kernel::fills::{Anchor, Costs, FillRules, Gap, Levels, Market};
 use mesh_kernel::returns::Returns;
 use mesh_kernel::run::{RunRules, Settlement, Summary};
 use mesh_kernel::sizing::{SizingMethod, SizingRules};
-use mesh_kernel::{Bar, Context};
+use mesh_sweep::past::Due;
+use mesh_sweep::pyramid::Extremes;
 
-/// Bits of [`Row::known`]: inputs in the order of `Context`'s fields, then the rest.
-const SETTLES: u64 = 1 << 6;
-const ENDS_PERIOD: u64 = 1 << 7;
-
-/// A bar and what is known beside it: one cache line.
+/// One launch: some configurations over a part of a history. Addresses are the GPU's, 0 for nothing. Bars are numbered
+/// from the part's first one; it begins at a multiple of 64 bars of the history, and so do words of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(not(target_arch = "nvptx64"), derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable))]
 #[repr(C)]
-pub struct Row {
-    /// Open, high, low, close, volume.
-    pub bar: [f64; 5],
-    /// Inputs in the order of `Context`'s fields; 0 where there is none.
-    pub inputs: [f64; 6],
-    /// Funding that settles with the bar, 1e-8ths.
-    pub funding_rate: i64,
-    /// The price that it is paid on.
-    pub mark_price: f64,
-    /// Which inputs there are, whether funding settles, whether a period ends: a bit each.
-    pub known: u64,
-    /// Fills the line.
-    pub unused: [u64; 2],
+pub struct Job {
+    /// `count` bars: open, high, low, close, volume.
+    pub bars: u64,
+    /// `count` values each, in the order of `Context`'s fields, NaN where a bar has none.
+    pub inputs: [u64; 6],
+    /// Funding: bar, rate in 1e-8ths, mark price, of 64 bits each.
+    pub due: u64,
+    /// How often.
+    pub due_count: u64,
+    /// Bars with funding, a bit each.
+    pub settles: u64,
+    /// Last bars of periods, of 32 bits each.
+    pub period_ends: u64,
+    /// How many.
+    pub period_count: u64,
+    /// The same, a bit a bar.
+    pub ends_period: u64,
+    /// Extremes of stretches of the lower level: high, low, highest close, lowest close.
+    pub short: u64,
+    /// How many.
+    pub short_count: u64,
+    /// Of the higher level.
+    pub long: u64,
+    /// How many.
+    pub long_count: u64,
+    /// Series, `count` values each, one after the other.
+    pub series: u64,
+    /// Orders of pairs of series: a bit a bar where the first stands above, then where it stands below.
+    pub orders: u64,
+    /// Parameters, `params[parameter * configurations + configuration]`, in the order of the strategy's `SPEC`.
+    pub params: u64,
+    /// Which series each slot reads, then which order, of 32 bits: `columns[slot * configurations + configuration]`.
+    pub columns: u64,
+    /// [`Rules`].
+    pub rules: u64,
+    /// `STATE_BYTES` a configuration, aligned to 16, as the launch before left them. Not read by the first.
+    pub states: u64,
+    /// An [`Outcome`] a configuration: what came of it so far.
+    pub outcomes: u64,
+    /// Bars of the part.
+    pub count: u64,
+    /// The first that is taken; those before it were, and are looked back to.
+    pub first: u64,
+    /// Bars of the history before the part.
+    pub before: u64,
+    /// 1 where closes are within what stretches can be marked at.
+    pub fits: u64,
+    /// Configurations.
+    pub configurations: u64,
 }
 
 /// What surrounds the strategy, the same for every configuration of a sweep: see `RunRules`.
@@ -79,75 +114,17 @@ pub struct Outcome {
 }
 
 const _: () = {
-    assert!(size_of::<Row>() == 128 && offset_of!(Row, inputs) == 40 && offset_of!(Row, known) == 104);
+    assert!(size_of::<Job>() == 29 * 8 && offset_of!(Job, due) == 56 && offset_of!(Job, configurations) == 224);
+    // Slices of these are laid out by the host as plain numbers.
+    assert!(size_of::<Bar>() == 40 && offset_of!(Bar, open) == 0 && offset_of!(Bar, volume) == 32);
+    assert!(offset_of!(Bar, high) == 8 && offset_of!(Bar, low) == 16 && offset_of!(Bar, close) == 24);
+    assert!(size_of::<Due>() == 24 && offset_of!(Due, bar) == 0 && offset_of!(Due, settlement) == 8);
+    assert!(offset_of!(Settlement, rate) == 0 && offset_of!(Settlement, mark_price) == 8);
+    assert!(size_of::<Extremes>() == 32 && offset_of!(Extremes, high) == 0 && offset_of!(Extremes, low) == 8);
+    assert!(offset_of!(Extremes, top) == 16 && offset_of!(Extremes, bottom) == 24);
     assert!(size_of::<Rules>() == 168 && offset_of!(Rules, fee_rates) == 40 && offset_of!(Rules, sizing) == 80);
     assert!(size_of::<Outcome>() == 192 && offset_of!(Outcome, money) == 32 && offset_of!(Outcome, digest) == 184);
 };
-
-impl Row {
-    /// Of a bar and what goes with it.
-    #[must_use]
-    pub fn new(bar: &Bar, context: &Context, settlement: Option<&Settlement>, ends_period: bool) -> Self {
-        let Context { btc_trend, breadth_pct, book_imbalance, premium_pct, spread_bp, funding_bp_8h } = *context;
-        let inputs = [btc_trend, breadth_pct, book_imbalance, premium_pct, spread_bp, funding_bp_8h];
-        let known = inputs.iter().enumerate().fold(0, |known, (i, input)| known | u64::from(input.is_some()) << i);
-        let flag = |bit, holds| if holds { bit } else { 0 };
-        let settled = settlement.copied().unwrap_or_default();
-        Self {
-            bar: [bar.open, bar.high, bar.low, bar.close, bar.volume],
-            inputs: inputs.map(|input| input.unwrap_or(0.0)),
-            funding_rate: settled.rate,
-            mark_price: settled.mark_price,
-            known: known | flag(SETTLES, settlement.is_some()) | flag(ENDS_PERIOD, ends_period),
-            unused: [0; 2],
-        }
-    }
-
-    /// The bar.
-    #[must_use]
-    #[inline]
-    pub const fn bar(&self) -> Bar {
-        let [open, high, low, close, volume] = self.bar;
-        Bar { open, high, low, close, volume }
-    }
-
-    /// What is known beside it.
-    #[must_use]
-    #[inline]
-    pub const fn context(&self) -> Context {
-        let [btc_trend, breadth_pct, book_imbalance, premium_pct, spread_bp, funding_bp_8h] = self.inputs;
-        Context {
-            btc_trend: self.input(0, btc_trend),
-            breadth_pct: self.input(1, breadth_pct),
-            book_imbalance: self.input(2, book_imbalance),
-            premium_pct: self.input(3, premium_pct),
-            spread_bp: self.input(4, spread_bp),
-            funding_bp_8h: self.input(5, funding_bp_8h),
-        }
-    }
-
-    #[inline]
-    const fn input(&self, bit: u32, value: f64) -> Option<f64> {
-        if self.known & 1 << bit != 0 { Some(value) } else { None }
-    }
-
-    /// Funding that settles with it.
-    #[must_use]
-    #[inline]
-    pub const fn settlement(&self) -> Option<Settlement> {
-        if self.known & SETTLES == 0 {
-            return None;
-        }
-        Some(Settlement { rate: self.funding_rate, mark_price: self.mark_price })
-    }
-
-    /// True where a period ends with it.
-    #[must_use]
-    #[inline]
-    pub const fn ends_period(&self) -> bool {
-        self.known & ENDS_PERIOD != 0
-    }
-}
 
 impl Rules {
     /// Of the kernel's.
@@ -333,17 +310,5 @@ mod tests {
             digest: u64::MAX,
         };
         assert_eq!(Outcome::of(&summary).summary(), summary);
-    }
-
-    #[test]
-    fn rows_cross_unchanged() {
-        let bar = Bar { open: 1.0, high: 2.0, low: 0.5, close: 1.5, volume: 9.0 };
-        let context = Context { breadth_pct: Some(0.0), funding_bp_8h: Some(-1.0), ..Context::default() };
-        let settlement = Settlement { rate: -5, mark_price: 1.0 };
-        for (settlement, ends) in [(None, false), (Some(settlement), true)] {
-            let row = Row::new(&bar, &context, settlement.as_ref(), ends);
-            assert_eq!((row.bar(), row.context()), (bar, context));
-            assert_eq!((row.settlement(), row.ends_period()), (settlement, ends));
-        }
     }
 }

@@ -5,7 +5,9 @@
 #[cfg(target_arch = "nvptx64")]
 pub mod entry;
 pub mod layout;
+#[cfg(not(target_arch = "nvptx64"))]
+pub mod pack;
 pub mod thread;
 
-pub use layout::{Outcome, Row, Rules};
-pub use thread::{Job, STATE_BYTES, run_configuration};
+pub use layout::{Job, Outcome, Rules};
+pub use thread::{LOOK_BACK, STATE_BYTES, run_configuration};

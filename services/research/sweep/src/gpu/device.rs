@@ -14,12 +14,11 @@ use mesh_kernel::run::{RunRules, Summary};
 use mesh_kernel::strategy::StrategyParams;
 use mesh_sweep::{Shared, Swept};
 use sweep_driver as _;
-use sweep_ptx::thread::LOOK_BACK;
-use sweep_ptx::{Outcome, Row, Rules, STATE_BYTES};
+use sweep_ptx::pack::{self, Part};
+use sweep_ptx::{Job, Outcome, Rules, STATE_BYTES};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::GpuError;
-use super::pack;
 use super::plan::{Plan, Work};
 
 /// The kernel for GPUs.
@@ -52,7 +51,7 @@ fn upload<T: IntoBytes + Immutable>(values: &[T]) -> Result<DeviceBuffer<u8>, Gp
 }
 
 fn reserve(bytes: usize) -> Result<DeviceBuffer<u8>, GpuError> {
-    // SAFETY: bytes of any value are bytes; each is written before it is read: rows and series by `copy_to_front`,
+    // SAFETY: bytes of any value are bytes; each is written before it is read: parts and jobs by `copy_to_front`,
     // states and outcomes by the launch that begins with the first bar.
     #[allow(unsafe_code)]
     unsafe { DeviceBuffer::uninitialized(bytes) }.map_err(while_("reserving memory"))
@@ -116,15 +115,19 @@ impl Gpu {
             configurations: configurations.len(),
             bars: shared.history().len(),
             series: shared.series().len(),
+            orders: shared.orders().len(),
             parameters: <S::Params as StrategyParams>::SPEC.len(),
             slots: S::SLOTS,
         };
         let plan = work.plan(memory_bytes.min(free as u64 / 10 * FREE_TENTHS))?;
         let from = configurations.start;
         let mut summaries = vec![Summary::default(); configurations.len()];
-        let order = pack::order(shared, configurations);
+        let order = order(shared, configurations);
         for chunk in order.chunks(plan.configurations) {
-            let Some(outcomes) = self.run_chunk(shared, rules, chunk, plan, passed)? else { return Ok(None) };
+            let Some(outcomes) = self.run_chunk(shared, rules, chunk, (plan, work.part_bytes(plan.bars)), passed)?
+            else {
+                return Ok(None);
+            };
             for (number, outcome) in chunk.iter().zip(&outcomes) {
                 let summary = outcome.summary();
                 let (bars, expected) = (u64::from(summary.bars) + u64::from(summary.overflows), work.bars as u64);
@@ -139,47 +142,49 @@ impl Gpu {
         Ok(Some(summaries))
     }
 
-    /// One chunk over all slices; what came of it, or `None` where it was given up.
+    /// One chunk over all parts, which have memory of this size; what came of it, or `None` where it was given up.
     fn run_chunk<S: Swept>(
         &self,
         shared: &Shared<'_, S>,
         rules: &RunRules,
         chunk: &[usize],
-        plan: Plan,
+        (plan, part_bytes): (Plan, u64),
         passed: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Option<Vec<Outcome>>, GpuError> {
         let function = self.module.get_function(S::NAME).map_err(while_("looking for the strategy in its code"))?;
         let stream = Stream::new(StreamFlags::NON_BLOCKING, None).map_err(while_("opening a stream"))?;
-        let history = shared.history();
-        let width = shared.series().len();
+        let bars = shared.history().len();
         let (params, columns) = (upload(&pack::params(shared, chunk))?, upload(&pack::columns(shared, chunk))?);
         let rules = upload(&[Rules::of(rules)])?;
         let (states, outcomes) = (reserve(chunk.len() * STATE_BYTES)?, reserve(chunk.len() * size_of::<Outcome>())?);
-        let mut rows = reserve((plan.bars + LOOK_BACK) * size_of::<Row>())?;
-        let mut series = reserve((plan.bars + LOOK_BACK) * width * size_of::<f64>())?;
-        let (mut packed_rows, mut turned) = (Vec::new(), Vec::new());
+        let mut memory = reserve(part_bytes as usize)?;
+        let mut job_at = reserve(size_of::<Job>())?;
+        let address = |buffer: &DeviceBuffer<u8>| buffer.as_device_ptr().as_raw();
+        let mut part = Part::default();
         let mut launched = 0;
-        for first in (0..history.len()).step_by(plan.bars) {
-            let end = (first + plan.bars).min(history.len());
-            let bars = first.saturating_sub(LOOK_BACK)..end;
-            // While the card still works on the slice before.
-            pack::rows(history, bars.clone(), &mut packed_rows);
-            pack::series(shared, bars, &mut turned);
+        for first in (0..bars).step_by(plan.bars) {
+            let end = (first + plan.bars).min(bars);
+            // While the card still works on the part before.
+            let job = Job {
+                params: address(&params),
+                columns: address(&columns),
+                rules: address(&rules),
+                states: address(&states),
+                outcomes: address(&outcomes),
+                configurations: chunk.len() as u64,
+                ..part.pack(shared, first..end).based(address(&memory))
+            };
             stream.synchronize().map_err(while_("running the kernel"))?;
             if launched > 0 && !passed(launched) {
                 return Ok(None);
             }
-            copy_to_front(&mut rows, &packed_rows)?;
-            copy_to_front(&mut series, &turned)?;
-            let pointers = [&rows, &series, &params, &columns, &rules, &states, &outcomes]
-                .map(|buffer| buffer.as_device_ptr().as_raw());
-            let numbers = [width, first, end - first, chunk.len()].map(|number| number as u32);
-            let address = |number: &u64| core::ptr::from_ref(number).cast::<c_void>().cast_mut();
-            let mut arguments: Vec<*mut c_void> = pointers.iter().map(address).collect();
-            arguments.extend(numbers.iter().map(|number| core::ptr::from_ref(number).cast::<c_void>().cast_mut()));
+            copy_to_front(&mut memory, part.words())?;
+            copy_to_front(&mut job_at, &[job])?;
+            let argument = address(&job_at);
+            let arguments = [core::ptr::from_ref(&argument).cast::<c_void>().cast_mut()];
             let blocks = (chunk.len() as u32).div_ceil(BLOCK);
-            // SAFETY: the arguments are those of the entry point, in its order (`sweep_ptx::entry`); the buffers are as
-            // large as `Job` says, and live until the stream is done with them.
+            // SAFETY: the argument is that of the entry point (`sweep_ptx::entry`); the buffers are as large as `Job`
+            // says, and live until the stream is done with them.
             #[allow(unsafe_code)]
             unsafe { stream.launch(&function, blocks, BLOCK, 0, &arguments) }.map_err(while_("starting the kernel"))?;
             launched = ((end - first) * chunk.len()) as u64;
@@ -193,4 +198,12 @@ impl Gpu {
         let outcome = |bytes: &[u8]| Outcome::read_from_bytes(bytes).ok();
         Ok(Some(bytes.chunks_exact(size_of::<Outcome>()).filter_map(outcome).collect()))
     }
+}
+
+/// Some configurations in the order in which threads take them: those that read the same series stand side by side, for
+/// their signals come in the same bars, and a warp is as slow as all of its threads' ways together.
+fn order<S: Swept>(shared: &Shared<'_, S>, configurations: Range<usize>) -> Vec<usize> {
+    let mut order: Vec<usize> = configurations.collect();
+    order.sort_by(|a, b| shared.slots(*a).cmp(shared.slots(*b)));
+    order
 }

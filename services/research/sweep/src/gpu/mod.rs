@@ -1,4 +1,4 @@
-//! A sweep's configurations on a GPU: bars and series go up in slices of time, configurations in chunks that fit the
+//! A sweep's configurations on a GPU: bars and series go up in parts of time, configurations in chunks that fit the
 //! memory, and come back as the summaries that [`mesh_sweep::Shared::run`] has, to the last bit.
 //!
 //! `CUDA_VISIBLE_DEVICES` picks the card where there are several; one is used.
@@ -6,8 +6,6 @@
 #[cfg(feature = "cuda")]
 mod device;
 mod error;
-#[cfg(feature = "cuda")]
-mod pack;
 #[cfg(feature = "cuda")]
 mod plan;
 #[cfg(not(feature = "cuda"))]

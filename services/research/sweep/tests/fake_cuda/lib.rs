@@ -122,28 +122,13 @@ pub unsafe extern "C" fn cuLaunchKernel(
         return error;
     }
     assert_eq!([grid_y, grid_z, block_y, block_z, shared_bytes], [1, 1, 1, 1, 0]);
-    // In the order of the entry points' parameters.
-    let pointer = |at| unsafe { argument::<u64>(arguments, at) };
-    let number = |at| unsafe { argument::<u32>(arguments, at) };
-    let job = Job {
-        rows: pointer(0) as *const _,
-        series: pointer(1) as *const _,
-        params: pointer(2) as *const _,
-        columns: pointer(3) as *const _,
-        rules: pointer(4) as *const _,
-        states: pointer(5) as *mut _,
-        outcomes: pointer(6) as *mut _,
-        width: number(7),
-        first: number(8),
-        count: number(9),
-        configurations: number(10),
-    };
+    let job = unsafe { *(argument::<u64>(arguments, 0) as *const Job) };
     if let Ok(log) = std::env::var("FAKE_CUDA_LOG") {
         let mut log = std::fs::OpenOptions::new().append(true).create(true).open(log).unwrap();
-        writeln!(log, "{} {} {}", job.first, job.count, job.configurations).unwrap();
+        writeln!(log, "{} {} {}", job.before + job.first, job.count, job.configurations).unwrap();
     }
-    let threads = (0..grid_x * block_x).filter(|number| *number < job.configurations);
-    assert!(grid_x * block_x >= job.configurations);
+    let threads = (0..grid_x * block_x).filter(|number| u64::from(*number) < job.configurations);
+    assert!(u64::from(grid_x * block_x) >= job.configurations);
     for number in threads {
         unsafe {
             match function {

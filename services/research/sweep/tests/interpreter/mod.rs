@@ -59,6 +59,10 @@ enum Op {
     Shl,
     Shr,
     FunnelLeft,
+    Permute,
+    CountOnes,
+    LeadingZeros,
+    Reverse,
     Select,
 }
 

@@ -119,7 +119,7 @@ fn declare(statement: &str, names: &mut Names, function: &mut Function) -> Optio
     } else if let Some(variable) = statement.strip_prefix(".param") {
         assert!(!variable.contains('['), "a structure as a parameter: {statement}");
         names.variable(variable.split_whitespace().last().expect("a name"));
-    } else if !statement.starts_with(".reg") {
+    } else if !(statement.starts_with(".reg") || statement.starts_with(".pragma")) {
         return None;
     }
     Some(())
@@ -193,6 +193,10 @@ impl Reader<'_> {
                 }
                 if let Some(bits) = text.strip_prefix("0d") {
                     return Value::Immediate(u64::from_str_radix(bits, 16).unwrap_or_else(|_| self.unknown()));
+                }
+                if let Some(digits) = text.strip_prefix("0x") {
+                    let digits = digits.trim_end_matches('U');
+                    return Value::Immediate(u64::from_str_radix(digits, 16).unwrap_or_else(|_| self.unknown()));
                 }
                 match text.parse::<i128>() {
                     Ok(number) => Value::Immediate(number as u64),
@@ -321,6 +325,10 @@ impl Reader<'_> {
             ["shr"] => Op::Shr,
             ["shf", "l", "wrap"] => Op::FunnelLeft,
             ["selp"] => Op::Select,
+            ["prmt"] => Op::Permute,
+            ["popc"] => Op::CountOnes,
+            ["clz"] => Op::LeadingZeros,
+            ["brev"] => Op::Reverse,
             _ => self.unknown(),
         }
     }

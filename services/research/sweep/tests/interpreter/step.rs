@@ -249,6 +249,10 @@ fn plain(op: Op, ty: Type, values: [u64; 3], carry: &mut bool) -> u64 {
                 b
             }
         }
+        Op::Permute => permute(a, b, c),
+        Op::CountOnes => u64::from((a & mask(bits)).count_ones()),
+        Op::LeadingZeros => u64::from((a & mask(bits)).leading_zeros() + bits - 64),
+        Op::Reverse => a.reverse_bits() >> (64 - bits),
         Op::Div | Op::Sqrt => panic!("{op:?} of whole numbers is not known"),
     };
     result & mask(bits)
@@ -258,6 +262,17 @@ fn plain(op: Op, ty: Type, values: [u64; 3], carry: &mut bool) -> u64 {
 const fn funnel(low: u64, high: u64, shift: u64) -> u64 {
     let both = (high & mask(32)) << 32 | (low & mask(32));
     both << (shift & 31) >> 32
+}
+
+/// Bytes of two words, the lower one first, each by its number.
+fn permute(low: u64, high: u64, which: u64) -> u64 {
+    let bytes = ((high & mask(32)) << 32 | (low & mask(32))).to_le_bytes();
+    let byte = |at: u64| {
+        let number = which >> (4 * at) & 15;
+        assert!(number < 8, "a byte that repeats a sign is not known");
+        u64::from(bytes[number as usize]) << (8 * at)
+    };
+    (0..4).map(byte).fold(0, |word, byte| word | byte)
 }
 
 fn of_f64(op: Op, [a, b, _]: [f64; 3]) -> f64 {

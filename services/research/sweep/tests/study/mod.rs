@@ -11,7 +11,8 @@ use mesh_kernel::strategy::e3::{self, E3};
 use mesh_kernel::strategy::{Strategy, StrategyParams};
 use mesh_sweep::{History, Shared, Swept};
 pub(crate) use random::Random;
-use sweep_ptx::{Job, Outcome, Row, Rules, STATE_BYTES};
+use sweep_ptx::pack::{self, Part};
+use sweep_ptx::{Job, Outcome, Rules, STATE_BYTES};
 
 fn range<T>(slice: &[T]) -> Range<u64> {
     let range = slice.as_ptr_range();
@@ -45,55 +46,41 @@ fn base<S: Swept>() -> Vec<f64> {
     base
 }
 
-/// What threads make of a study whose history goes in slices of up to so many bars: by hand, with no driver. `thread` gets
-/// a launch, the memory that it is about, and its configuration.
-pub(crate) fn sliced<S: Swept>(
+/// What threads make of a study whose history goes in parts of up to so many words of 64 bars: by hand, with no driver.
+/// `thread` gets a launch, the memory that it is about, and its configuration.
+pub(crate) fn in_parts<S: Swept>(
     study: &Study<S>,
-    bars_max: u64,
+    words_max: u64,
     random: &mut Random,
     mut thread: impl FnMut(&Job, &[Range<u64>], u32),
 ) -> Vec<Summary> {
     let shared = Shared::<S>::new(&study.history, &study.params);
-    let (history, count, width) = (&study.history, study.params.len(), shared.series().len());
-    let row = |at| {
-        let bar = &history.bars()[at];
-        Row::new(bar, &history.context(at), history.settlement(at), history.ends_period(at))
-    };
-    let mut params = Vec::new();
-    let mut values = Vec::new();
-    study.params.iter().for_each(|params| params.for_each_value(|value| values.push(value)));
-    let parameters = values.len() / count;
-    (0..parameters).for_each(|p| params.extend((0..count).map(|i| values[i * parameters + p])));
-    let columns: Vec<u32> = (0..S::SLOTS)
-        .flat_map(|slot| (0..count).map(move |i| (slot, i)))
-        .map(|(slot, i)| shared.slots(i)[slot])
-        .collect();
+    let count = study.params.len();
+    let order: Vec<usize> = (0..count).collect();
+    let (params, columns) = (pack::params(&shared, &order), pack::columns(&shared, &order));
     let rules = Rules::of(&study.rules);
     let mut states = vec![u128::MAX; count * STATE_BYTES / 16];
     let mut outcomes = vec![Outcome::default(); count];
+    let mut part = Part::default();
     let mut first = 0;
-    while first < history.len() {
-        let bars = (1 + random.below(bars_max) as usize).min(history.len() - first);
-        let base = first.saturating_sub(1);
-        let rows: Vec<Row> = (base..first + bars).map(row).collect();
-        let all: Vec<&[f64]> = shared.series().map(|(_, values)| values).collect();
-        let series: Vec<f64> = (base..first + bars).flat_map(|at| all.iter().map(move |values| values[at])).collect();
+    while first < study.history.len() {
+        let end = (first + 64 * (1 + random.below(words_max) as usize)).min(study.history.len());
+        let job = part.pack(&shared, first..end);
+        let bytes = Part::bytes(shared.series().len(), shared.orders().len());
+        let most = job.count.div_ceil(64) * bytes.a_word + bytes.always;
+        assert!(size_of_val(part.words()) as u64 <= most);
         let job = Job {
-            rows: rows.as_ptr(),
-            series: series.as_ptr(),
-            params: params.as_ptr(),
-            columns: columns.as_ptr(),
-            rules: &raw const rules,
-            states: states.as_mut_ptr().cast(),
-            outcomes: outcomes.as_mut_ptr(),
-            width: width as u32,
-            first: first as u32,
-            count: bars as u32,
-            configurations: count as u32,
+            params: params.as_ptr() as u64,
+            columns: columns.as_ptr() as u64,
+            rules: &raw const rules as u64,
+            states: states.as_mut_ptr() as u64,
+            outcomes: outcomes.as_mut_ptr() as u64,
+            configurations: count as u64,
+            ..job.based(part.words().as_ptr() as u64)
         };
         let memory = [
-            range(&rows),
-            range(&series),
+            range(core::slice::from_ref(&job)),
+            range(part.words()),
             range(&params),
             range(&columns),
             range(core::slice::from_ref(&rules)),
@@ -101,7 +88,7 @@ pub(crate) fn sliced<S: Swept>(
             range(&outcomes),
         ];
         (0..count as u32).for_each(|number| thread(&job, &memory, number));
-        first += bars;
+        first = end;
     }
     outcomes.iter().map(Outcome::summary).collect()
 }
