@@ -1,4 +1,4 @@
-//! Bars and funding from files: CSV, SQLite, and folders of both. What several files say of one symbol is joined.
+//! Bars and funding from files: CSV, Parquet, SQLite, and folders of them. What several files say of one symbol is joined.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,6 +8,7 @@ use mesh_backtest::{Funding, Series, TimedBar};
 use mesh_kernel::Bar;
 
 use crate::candles;
+use crate::parquet::{self, BySymbol};
 use crate::text::{Fault, read, rows};
 
 /// Header of bars: open time, prices, volume of the base.
@@ -50,9 +51,13 @@ fn is_database(path: &Path) -> bool {
     path.extension().is_some_and(|extension| ["sqlite", "sqlite3", "db"].iter().any(|known| extension == *known))
 }
 
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "parquet")
+}
+
 fn is_bars(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    is_database(path) || name.ends_with(".csv") || name.ends_with(".csv.gz")
+    is_database(path) || is_parquet(path) || name.ends_with(".csv") || name.ends_with(".csv.gz")
 }
 
 /// The files of a path: itself, or all bars and databases in the folder, in the order of their names.
@@ -76,11 +81,27 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
     Ok(found)
 }
 
-/// Bars of a CSV file.
+/// Bars of a file that has one symbol.
 ///
 /// # Errors
-/// Where it can't be read, or is no such file.
-pub fn csv(path: &Path) -> Result<Vec<TimedBar>, Fault> {
+/// Where it can't be read, is no such file, or has several symbols.
+pub fn bars(path: &Path) -> Result<Vec<TimedBar>, Fault> {
+    let mut symbols = of_file(path)?;
+    match (symbols.pop(), symbols.len()) {
+        (Some((_, bars)), 0) => Ok(bars),
+        (_, others) => Err(Fault::new(path, format!("expected bars of one symbol, found {} symbols", others + 1))),
+    }
+}
+
+/// Bars of a file, by symbol where the file says which.
+fn of_file(path: &Path) -> Result<BySymbol, Fault> {
+    if is_database(path) {
+        return Ok(candles::read(path)?.into_iter().map(|(symbol, bars)| (Some(symbol), bars)).collect());
+    }
+    if is_parquet(path) { parquet::read(path) } else { Ok(vec![(None, csv(path)?)]) }
+}
+
+fn csv(path: &Path) -> Result<Vec<TimedBar>, Fault> {
     let rows = rows::<5>(path, &read(path)?, BARS_HEADER)?;
     Ok(rows.into_iter().map(timed_bar).collect())
 }
@@ -128,13 +149,9 @@ pub fn series(sources: &[Source], fundings: &[Source], symbols: &[String]) -> Re
     let mut joined = Joined::default();
     for source in sources {
         for path in files(&source.path)? {
-            if is_database(&path) {
-                for (symbol, bars) in candles::read(&path)? {
-                    joined.add(&path, source.symbol.as_deref().unwrap_or(&symbol), bars)?;
-                }
-            } else {
-                let symbol = source.symbol.clone().unwrap_or_else(|| symbol_of(&path));
-                joined.add(&path, &symbol, csv(&path)?)?;
+            for (symbol, bars) in of_file(&path)? {
+                let symbol = source.symbol.clone().or(symbol).unwrap_or_else(|| symbol_of(&path));
+                joined.add(&path, &symbol, bars)?;
             }
         }
     }

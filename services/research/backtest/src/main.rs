@@ -94,7 +94,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
 
 fn write_indicators(options: &IndicatorOptions) -> Result<ExitCode, Box<dyn Error>> {
     let mut columns = indicators::columns(&options.spec)?;
-    let bars = mesh_bars::csv(&options.bars)?;
+    let bars = mesh_bars::bars(&options.bars)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let unusable = indicators::write(&mut columns, &bars, &mut out)?;
     out.flush()?;

@@ -19,7 +19,7 @@ pub(crate) struct RunOptions {
     #[arg(long, value_parser = NAMES)]
     pub(crate) strategy: String,
     /// Bars: CSV (`ts_ms,open,high,low,close,volume`; `.gz` too), SQLite (`.sqlite`, `.db`: a table `candles` with these
-    /// columns and `symbol`), or folders of both. A file's symbol is how its name begins, that of a folder
+    /// columns and `symbol`), Parquet (open time, prices, volume; `symbol`), or folders of them. A file's symbol is how its name begins, that of a folder
     /// `symbol=NAME`, or as given: SYMBOL=FILE. Files of one symbol are joined.
     #[arg(long, required = true, num_args = 1.., value_name = "[SYMBOL=]PATH")]
     bars: Vec<String>,
@@ -99,7 +99,7 @@ pub(crate) struct RunOptions {
 #[derive(Args, Debug)]
 #[command(after_long_help = INDICATORS)]
 pub(crate) struct IndicatorOptions {
-    /// Bars as CSV (`ts_ms,open,high,low,close,volume`; `.gz` too).
+    /// Bars of one symbol: CSV (`ts_ms,open,high,low,close,volume`; `.gz` too), Parquet or SQLite.
     #[arg(long, value_name = "FILE")]
     pub(crate) bars: PathBuf,
     /// The columns as TOML: a list of `[[indicator]] name = "rsi" period = 14 output = "rsi_14"`.

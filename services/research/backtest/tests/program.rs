@@ -52,6 +52,36 @@ fn run(dir: &Path, more: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// The same bars as Parquet.
+fn parquet(csv: &str, path: &Path) {
+    use mesh_columns::{Cell, Field, Kind, Writer};
+    let mut lines = csv.lines();
+    let kind = |name: &str| if name == "ts_ms" { Kind::I64 } else { Kind::F64 };
+    let fields = lines.next().unwrap().split(',').map(|name| Field::required(name, kind(name)));
+    let mut writer = Writer::new(fs::File::create(path).unwrap(), fields.collect()).unwrap();
+    for line in lines {
+        let cells = line.split(',').enumerate().map(|(at, cell)| match at {
+            0 => Cell::I64(cell.parse().unwrap()),
+            _ => Cell::F64(cell.parse().unwrap()),
+        });
+        writer.row(&cells.collect::<Vec<_>>()).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn bars_from_parquet_are_the_same() {
+    let dir = folder();
+    let partition = dir.path().join("bars").join("symbol=AAA");
+    fs::create_dir_all(&partition).unwrap();
+    parquet(&wave(1_500, 11.0), &partition.join("part-0.parquet"));
+    let of_csv = run(dir.path(), &["--bars", "AAA_1h.csv"]);
+    assert_eq!(run(dir.path(), &["--bars", "bars"]), of_csv);
+    fs::write(dir.path().join("spec.toml"), "[[indicator]]\nname = 'rsi'\nperiod = 14\noutput = 'rsi'\n").unwrap();
+    let indicators = |bars: &str| backtest(dir.path(), &["indicators", "--bars", bars, "--spec", "spec.toml"]).stdout;
+    assert_eq!(indicators("bars/symbol=AAA/part-0.parquet"), indicators("AAA_1h.csv"));
+}
+
 #[test]
 fn a_report_has_what_was_promised() {
     let dir = folder();
