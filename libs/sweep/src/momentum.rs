@@ -6,7 +6,7 @@ use mesh_kernel::math::ratio;
 use mesh_kernel::regime::Regime;
 use mesh_kernel::strategy::momentum::{Momentum, Params};
 
-use crate::swept::{Swept, View, where_bar};
+use crate::swept::{HAS_VECTORS, Swept, View, first_bar};
 
 const ATR: usize = 2;
 const ADX: usize = 3;
@@ -19,8 +19,9 @@ const FEW: u32 = 8;
 impl Swept for Momentum {
     const ORDER: Option<(usize, usize)> = Some((0, 1));
 
-    fn enter(view: &View<'_>, p: &Params, word: usize) -> u64 {
-        let (mut up, mut down) = signals(view, p, word);
+    fn enter(view: &View<'_>, p: &Params, word: usize, asked: u64) -> u64 {
+        let (up, down) = signals(view, p, word);
+        let (mut up, mut down) = (up & asked, down & asked);
         if !p.allow_short {
             match p.reverse_mode {
                 0 => down = 0,
@@ -31,24 +32,25 @@ impl Swept for Momentum {
         if up | down == 0 {
             return 0;
         }
-        if (up | down).count_ones() > FEW {
+        if HAS_VECTORS && (up | down).count_ones() > FEW {
             let reached = reached(view, p, word);
             (up, down) = (up & reached.0, down & reached.1);
             if !has_filters(p) {
                 return up | down;
             }
         }
-        where_bar(up, word, |at| passes(view, p, at, Side::Long))
-            | where_bar(down, word, |at| passes(view, p, at, Side::Short))
+        first_bar(up, word, |at| passes(view, p, at, Side::Long))
+            | first_bar(down, word, |at| passes(view, p, at, Side::Short))
     }
 
-    fn leave(view: &View<'_>, p: &Params, side: Side, word: usize) -> u64 {
+    fn leave(view: &View<'_>, p: &Params, side: Side, word: usize, asked: u64) -> u64 {
         let (up, down) = signals(view, p, word);
-        match (p.reverse_mode, side) {
+        let against = match (p.reverse_mode, side) {
             (0, Side::Long) | (1, Side::Short) => down,
             (0, Side::Short) | (1, Side::Long) => up,
             _ => up | down,
-        }
+        };
+        against & asked
     }
 
     fn remembers(p: &Params) -> bool {

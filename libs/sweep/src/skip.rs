@@ -77,7 +77,8 @@ impl<'a, S: Swept> Skip<'a, S> {
         let mut closes = Extremes::NONE;
         let next = if run.is_flat() {
             let from = bars.start + run.core.trader.cooldown as usize;
-            let next = self.next(from.max(self.warm)..bars.end, |word| S::enter(&self.view, self.params, word));
+            let next =
+                self.next(from.max(self.warm)..bars.end, |word, asked| S::enter(&self.view, self.params, word, asked));
             run.pass((next - bars.start) as u32, None);
             next
         } else {
@@ -91,12 +92,12 @@ impl<'a, S: Swept> Skip<'a, S> {
 
     /// The first bar of a range whose bit is set; the range's end where none is.
     #[inline]
-    fn next(&self, bars: Range<usize>, word: impl Fn(usize) -> u64) -> usize {
+    fn next(&self, bars: Range<usize>, word: impl Fn(usize, u64) -> u64) -> usize {
         let mut at = bars.start;
         while at < bars.end {
-            let bits = word(at / 64) >> (at % 64);
+            let bits = word(at / 64, u64::MAX << (at % 64));
             if bits != 0 {
-                return (at + bits.trailing_zeros() as usize).min(bars.end);
+                return (at / 64 * 64 + bits.trailing_zeros() as usize).min(bars.end);
             }
             at = (at / 64 + 1) * 64;
         }
@@ -114,7 +115,7 @@ impl<'a, S: Swept> Skip<'a, S> {
         let mut at = bars.start;
         while at < end {
             let ahead = end.min((at / AHEAD + 1) * AHEAD);
-            let signal = self.next(at..ahead, |word| S::leave(&self.view, self.params, side, word));
+            let signal = self.next(at..ahead, |word, asked| S::leave(&self.view, self.params, side, word, asked));
             at = past.pyramid.walk(&mut watch, past.bars, at..signal, closes);
             if at < ahead {
                 break;

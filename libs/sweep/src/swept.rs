@@ -1,6 +1,7 @@
 //! What a strategy must say, 64 bars at a time, so that a sweep need not ask it about every bar.
 //!
-//! Words may hold bits too many: those bars are taken one by one. They never hold one too few.
+//! Words may hold bits too many: those bars are taken one by one. Of those asked about, the first that belongs there is
+//! never missing; only it is looked at.
 
 use mesh_kernel::Side;
 use mesh_kernel::strategy::series::FromSeries;
@@ -16,11 +17,11 @@ pub trait Swept: FromSeries {
     /// Two slots whose order is a signal: it is computed once for each pair of series.
     const ORDER: Option<(usize, usize)> = None;
 
-    /// Bars of a word in which a flat one may enter.
-    fn enter(view: &View<'_>, params: &Self::Params, word: usize) -> u64;
+    /// Bars of a word, those of `asked`, in which a flat one may enter.
+    fn enter(view: &View<'_>, params: &Self::Params, word: usize, asked: u64) -> u64;
 
-    /// Bars of a word in which the signal may end a position of a side.
-    fn leave(view: &View<'_>, params: &Self::Params, side: Side, word: usize) -> u64;
+    /// Bars of a word, those of `asked`, in which the signal may end a position of a side.
+    fn leave(view: &View<'_>, params: &Self::Params, side: Side, word: usize, asked: u64) -> u64;
 
     /// True where the signal has a memory that counts.
     fn remembers(params: &Self::Params) -> bool {
@@ -94,16 +95,19 @@ pub fn where_value(values: &[f64], word: usize, test: impl Fn(f64) -> bool) -> u
     values.iter().enumerate().fold(0, |bits, (i, value)| bits | u64::from(test(*value)) << i)
 }
 
-/// The bits of a word that pass a test of their bars.
+/// Whether a word's 64 bars are tested at once for the price of some: in vectors. A GPU's thread has none.
+pub(crate) const HAS_VECTORS: bool = !cfg!(target_arch = "nvptx64");
+
+/// The first bit of a word that passes a test of its bar; none where none does.
 #[inline]
-pub(crate) fn where_bar(bits: u64, word: usize, test: impl Fn(usize) -> bool) -> u64 {
-    let (mut left, mut kept) = (bits, 0);
+pub(crate) fn first_bar(bits: u64, word: usize, test: impl Fn(usize) -> bool) -> u64 {
+    let mut left = bits;
     while left != 0 {
         let bit = left & left.wrapping_neg();
         if test(word * 64 + left.trailing_zeros() as usize) {
-            kept |= bit;
+            return bit;
         }
         left ^= bit;
     }
-    kept
+    0
 }

@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test says what broke by panicking
 
 mod interpreter;
+#[path = "../../../../tests/bench/src/sweep/load.rs"]
+#[allow(dead_code)]
+mod load;
 mod study;
 
 use interpreter::{Module, Standing};
+use mesh_kernel::sizing::SizingMethod;
 use mesh_kernel::strategy::e3::E3;
 use mesh_kernel::strategy::funding_fade::FundingFade;
 use mesh_kernel::strategy::momentum::Momentum;
-use mesh_sweep::{Swept, streaming};
+use mesh_sweep::{History, Inputs, Swept, streaming};
 use study::{Random, Study, in_parts};
 
 /// What the module makes of random studies, against streaming: the configurations that differ.
@@ -61,4 +65,26 @@ fn another_ptx_is_not() {
             "{other} instead of {operation} makes no difference"
         );
     }
+}
+
+/// Instructions a configuration-bar, over the benchmark's bars and parameters of the full kernel: what bounds a GPU's rate.
+#[test]
+fn a_usual_study_costs_few_instructions() {
+    let module = interpreter::parse(PTX);
+    let scale = load::scale().unwrap();
+    let history = History::new(&load::bars(10_000), &[], Inputs::default(), scale, load::DAY_NS).unwrap();
+    let rules = load::rules(scale, SizingMethod::Volatility { risk_fraction: 0.01 });
+    let study = Study::<Momentum> { history, rules, params: load::full(16) };
+    let (mut steps, mut bars) = (0, 0);
+    let found = in_parts(&study, 1 << 20, &mut Random(1), |job, memory, number| {
+        let standing = Standing { block: 0, threads: 16, thread: number };
+        steps += module.run("momentum", &[core::ptr::from_ref(job) as u64], memory, standing);
+        bars += job.count - job.first;
+    });
+    for (params, found) in study.params.iter().zip(&found) {
+        assert_eq!(*found, streaming::<Momentum>(&study.history, params, &study.rules));
+    }
+    let (a_bar, trades) = (steps as f64 / bars as f64, found.iter().map(|summary| summary.trades).sum::<u32>());
+    eprintln!("{a_bar:.1} instructions a configuration-bar, {trades} trades in {bars}");
+    assert!(a_bar < 120.0, "{a_bar}");
 }

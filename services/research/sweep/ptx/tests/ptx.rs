@@ -1,7 +1,7 @@
 //! The committed PTX rounds as IEEE 754 does, operation by operation: what makes a GPU's results the CPU's, bit for bit.
 
 /// Operations of numbers with a point that a target must round as another does, by their beginning.
-const ROUNDED: &[&str] = &["add.rn.", "sub.rn.", "mul.rn.", "div.rn.", "sqrt.rn."];
+const ROUNDED: &[&str] = &["add.rn.", "sub.rn.", "mul.rn.", "div.rn.", "rcp.rn.", "sqrt.rn."];
 
 /// Those that round nothing: moves, signs, comparisons.
 const EXACT: &[&str] = &[
@@ -105,7 +105,7 @@ fn what_must_not_be_is_found() {
         "\tmul.rz.f64 \t%fd1, %fd2, %fd3;",
         "\tadd.rn.f32 \t%f1, %f2, %f3;",
         "\tsqrt.approx.ftz.f32 \t%f1, %f2;",
-        "\trcp.rn.f64 \t%fd1, %fd2;",
+        "\trcp.approx.ftz.f64 \t%fd1, %fd2;",
         "\tmax.f64 \t%fd1, %fd2, %fd3;\n\tst.b64 \t[%rd1], %fd1;",
         "\tmax.f64 \t%fd1, %fd2, %fd3;\n\tadd.rn.f64 \t%fd4, %fd1, %fd3;",
         "\tcvt.rn.f32.f64 \t%f1, %fd1;",
