@@ -32,6 +32,7 @@ Look
   trace ID            from a message or order back to the venue's packet, with the time of each hop
   capture ls|verify|cat|cut|export
   replay              a capture log into relays again
+  venue decode|sign   what a venue said, as JSON lines with books and counts; a request signed with a test key
 
 Research
   backtest            a strategy over history: figures, trades, equity, a report

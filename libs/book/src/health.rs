@@ -39,6 +39,8 @@ pub enum Reason {
     Crossed,
     /// The connection ended.
     Disconnected,
+    /// The subscription ended.
+    Unsubscribed,
     /// The venue prints finer digits than the book holds.
     Precision,
     /// The publisher said so, without telling why.
@@ -62,6 +64,7 @@ impl fmt::Display for Reason {
             Self::Stale { age_ns } => write!(f, "stale: nothing was heard for {} ms", age_ns / 1_000_000),
             Self::Crossed => f.write_str("crossed: the best bid is not below the best ask"),
             Self::Disconnected => f.write_str("the connection ended"),
+            Self::Unsubscribed => f.write_str("the subscription ended"),
             Self::Precision => f.write_str("the venue prints finer digits than the book holds"),
             Self::Publisher => f.write_str("the publisher says that it is not live"),
             Self::Malformed => f.write_str("a message that contradicts itself"),

@@ -145,6 +145,12 @@ impl StreamBook {
         self.request = Request::InFlight;
     }
 
+    /// The subscription was ended; one that is begun brings its own snapshot.
+    pub fn unsubscribed(&mut self) {
+        self.lose(Reason::Unsubscribed);
+        self.request = Request::InFlight;
+    }
+
     /// A message of this book could not be read, so its content is missing.
     pub fn malformed(&mut self) -> Step {
         self.lose(Reason::Malformed)

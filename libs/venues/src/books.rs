@@ -3,15 +3,59 @@
 //! A book's exponents are those of its instrument where they are known, else those that the first snapshot was printed
 //! with; they become finer when a level needs it, and the book stays. Memory: a book keeps the venue's depth and no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_book::{Change, Exponents, Level, LevelError, Reason, Step, StreamBook, checksum};
-use mesh_types::{BookHealth, Decimal64, InstrumentId, Side};
+use mesh_types::{BookHealth, Decimal64, InstrumentId, Rounding, Side, Venue};
 
 use crate::message::{BookUpdate, Checksum, Continuity, PriceLevel};
 
 /// Levels a side of a book whose channel does not say how many it keeps.
 const UNKNOWN_DEPTH: usize = 1_000;
+
+/// Levels printed in an unusual form that are kept before those that have left the book are forgotten.
+const MAX_PRINTED: usize = 4_096;
+
+/// The form in which a venue prints the numbers of its books, where not with all of the book's decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// With all decimals: Kraken, Binance.
+    Whole,
+    /// Without zeros at the end: OKX.
+    Shortest,
+    /// The same, but with one decimal at least: Hyperliquid.
+    OneDecimal,
+}
+
+impl Form {
+    fn of(instrument: InstrumentId) -> Self {
+        match instrument.venue() {
+            Some(Venue::Okx) => Self::Shortest,
+            Some(Venue::Hyperliquid) => Self::OneDecimal,
+            _ => Self::Whole,
+        }
+    }
+
+    fn print(self, value: Decimal64) -> Decimal64 {
+        match self {
+            Self::Whole => value,
+            Self::Shortest => checksum::shortest(value),
+            Self::OneDecimal => {
+                let short = checksum::shortest(value);
+                if short.exponent < 0 { short } else { short.rescale(-1, Rounding::Floor).unwrap_or(short) }
+            }
+        }
+    }
+
+    /// True where the value was printed in this form.
+    const fn is(self, value: Decimal64) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Shortest => value.exponent == 0 || value.exponent < 0 && value.mantissa % 10 != 0,
+            Self::OneDecimal => value.exponent == -1 || value.exponent < -1 && value.mantissa % 10 != 0,
+        }
+    }
+}
 
 /// What an update did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +72,8 @@ pub struct ChannelBook {
     inner: StreamBook,
     /// The venue's channel.
     channel: String,
-    /// Levels that were printed in another than the shortest form, which OKX's checksum covers.
+    form: Form,
+    /// Levels that were printed in another than the venue's form. OKX's checksum covers what was printed.
     printed: BTreeMap<(Side, i64), PriceLevel>,
     venue_ns: u64,
 }
@@ -47,6 +92,14 @@ impl ChannelBook {
     /// The venue's channel.
     pub fn channel(&self) -> &str {
         &self.channel
+    }
+
+    /// A level with the digits that the venue printed.
+    pub fn printed(&self, side: Side, level: Level) -> PriceLevel {
+        let exponents = self.inner.book().exponents();
+        let print = |value| self.form.print(value);
+        let known = self.printed.get(&(side, level.price)).copied();
+        known.unwrap_or_else(|| (print(exponents.price(level)), print(exponents.quantity(level))))
     }
 
     /// The venue's time of the last message, ns since the Unix epoch.
@@ -80,7 +133,7 @@ impl Books {
             let have = book.inner.book().exponents();
             if exponents.price < have.price || exponents.quantity < have.quantity {
                 let finer = Exponents::new(exponents.price.min(have.price), exponents.quantity.min(have.quantity));
-                book.inner.refine(finer);
+                book.refine(finer);
             }
         }
     }
@@ -96,6 +149,12 @@ impl Books {
     /// The book of an instrument's channel.
     pub fn get(&self, instrument: InstrumentId, channel: &str) -> Option<&ChannelBook> {
         self.books.get(&instrument)?.iter().find(|book| book.channel == channel)
+    }
+
+    /// The same, to tell it what happened to its subscription.
+    pub fn get_mut(&mut self, instrument: InstrumentId, channel: &str) -> Option<&mut StreamBook> {
+        let book = self.books.get_mut(&instrument)?.iter_mut().find(|book| book.channel == channel)?;
+        Some(&mut book.inner)
     }
 
     /// All books.
@@ -138,7 +197,8 @@ impl Books {
                 let exponents = exponents.unwrap_or_else(|| Exponents::of_levels(levels));
                 let inner = StreamBook::new(exponents, depth.unwrap_or(UNKNOWN_DEPTH));
                 let channel = update.channel.to_owned();
-                books.push(ChannelBook { inner, channel, printed: BTreeMap::new(), venue_ns: 0 });
+                let form = Form::of(update.instrument);
+                books.push(ChannelBook { inner, channel, form, printed: BTreeMap::new(), venue_ns: 0 });
                 books.len() - 1
             }
         };
@@ -156,7 +216,7 @@ impl Books {
             match filled {
                 Ok(()) => break,
                 // Each turn is finer than the one before, and exponents are bounded.
-                Err(LevelError::Finer { needed, .. }) => book.inner.refine(needed),
+                Err(LevelError::Finer { needed, .. }) => book.refine(needed),
                 Err(error) => {
                     book.inner.malformed();
                     return Err(error);
@@ -165,9 +225,7 @@ impl Books {
         }
         book.venue_ns = update.venue_ns;
         let checksum = update.checksum.filter(|checksum| *checksum != Checksum::Okx(0));
-        if matches!(checksum, Some(Checksum::Okx(_))) {
-            book.remember_printed(update);
-        }
+        book.remember_printed(update);
         let outcome = book.apply(update, checksum, &self.bids, &self.asks, received_ns);
         self.gaps += u64::from(outcome.step == Step::Broken && matches!(book.inner.reason(), Some(Reason::Gap { .. })));
         self.checksum_failures += u64::from(outcome.checksum_ok == Some(false));
@@ -209,21 +267,46 @@ impl ChannelBook {
         Outcome { step, checksum_ok }
     }
 
-    /// Keeps what was printed in another than the shortest form.
+    /// Moves the book to finer exponents.
+    fn refine(&mut self, exponents: Exponents) {
+        self.inner.refine(exponents);
+        let printed = core::mem::take(&mut self.printed).into_iter();
+        let moved = |((side, _), (price, quantity))| {
+            let level = exponents.level(price, quantity).ok()?;
+            Some(((side, level.price), (price, quantity)))
+        };
+        self.printed = printed.filter_map(moved).collect();
+    }
+
+    /// Keeps what was printed in another than the venue's form.
     fn remember_printed(&mut self, update: &BookUpdate<'_>) {
+        if self.form == Form::Whole {
+            return;
+        }
         if update.snapshot {
             self.printed.clear();
         }
         let exponents = self.inner.book().exponents();
         for (side, levels) in [(Side::Buy, update.bids), (Side::Sell, update.asks)] {
             for (price, quantity) in levels {
+                let usual = self.form.is(*price) && self.form.is(*quantity);
+                if usual && self.printed.is_empty() {
+                    continue;
+                }
                 let Ok(level) = exponents.level(*price, *quantity) else { continue };
-                if level.quantity != 0 && !(is_shortest(*price) && is_shortest(*quantity)) {
+                if level.quantity != 0 && !usual {
                     self.printed.insert((side, level.price), (*price, *quantity));
-                } else if !self.printed.is_empty() {
+                } else {
                     self.printed.remove(&(side, level.price));
                 }
             }
+        }
+        if self.printed.len() > MAX_PRINTED {
+            // Levels that were pushed out are not told of: those that are left are kept.
+            let book = self.inner.book();
+            let bids = book.bids().map(|level| (Side::Buy, level.price));
+            let left: BTreeSet<_> = bids.chain(book.asks().map(|level| (Side::Sell, level.price))).collect();
+            self.printed.retain(|place, _| left.contains(place));
         }
     }
 
@@ -231,10 +314,6 @@ impl ChannelBook {
     pub fn is_live(&self) -> bool {
         self.inner.health() == BookHealth::Live
     }
-}
-
-const fn is_shortest(value: Decimal64) -> bool {
-    value.exponent == 0 || value.exponent < 0 && value.mantissa % 10 != 0
 }
 
 /// The least depth that Kraken serves and that holds so many levels.

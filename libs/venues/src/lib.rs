@@ -10,6 +10,7 @@ pub mod kraken;
 pub mod limits;
 pub mod message;
 pub mod okx;
+pub mod reader;
 pub mod tape;
 pub mod time;
 

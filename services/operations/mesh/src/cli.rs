@@ -180,6 +180,13 @@ pub(crate) enum Word {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// What a venue said, and what it is told: decode, sign; `mesh venue --help` says more
+    #[command(disable_help_flag = true)]
+    Venue {
+        /// For the program `venue`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// What is missing on this machine or wrong in this home, and how to get it right
     Doctor {
         /// As JSON

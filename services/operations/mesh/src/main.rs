@@ -82,6 +82,7 @@ fn run(cli: Cli) -> Outcome {
         Word::Backtest { arguments } => forward::forward("backtest", &["run"], &arguments),
         Word::Indicators { arguments } => forward::forward("backtest", &["indicators"], &arguments),
         Word::Stats { arguments } => forward::forward("stats", &[], &arguments),
+        Word::Venue { arguments } => forward::forward("venue", &[], &arguments),
         Word::Doctor { json } => wait(doctor::doctor(&layout, json)),
         Word::Check { choice, json } => topology::check(&layout, &chosen(&choice)?, json),
         Word::Profiles { name, json } => topology::profiles(name.as_deref(), json),

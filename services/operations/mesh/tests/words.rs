@@ -17,8 +17,8 @@ fn every_word_has_help() {
         help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1).take_while(|line| !line.is_empty());
     let words: Vec<&str> = words
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
-        // Research answers for itself: see `research_is_reached_through_mesh`.
-        .filter(|word| !matches!(*word, "" | "help" | "backtest" | "indicators" | "stats"))
+        // Research and venues answer for themselves: see `research_is_reached_through_mesh`.
+        .filter(|word| !matches!(*word, "" | "help" | "backtest" | "indicators" | "stats" | "venue"))
         .collect();
     assert!(words.len() > 20, "{words:?}");
     for word in words {
@@ -129,4 +129,7 @@ fn research_is_reached_through_mesh() {
     assert_eq!(mesh.run(&["indicators", "--spec", "s"]).succeeds().out.trim(), "indicators --spec s");
     std::fs::rename(&program, mesh.binaries().join("stats")).expect("moved");
     assert_eq!(mesh.run(&["stats", "psr", "--help"]).succeeds().out.trim(), "psr --help");
+    std::fs::rename(mesh.binaries().join("stats"), mesh.binaries().join("venue")).expect("moved");
+    assert_eq!(mesh.run(&["venue", "decode", "--venue", "okx"]).succeeds().out.trim(), "decode --venue okx");
+    assert_eq!(mesh.run(&["venue", "--help"]).succeeds().out.trim(), "--help");
 }

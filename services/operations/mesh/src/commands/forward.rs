@@ -1,4 +1,5 @@
-//! Words that another program of this project answers: research has its own, so that the command line stays small.
+//! Words that another program of this project answers: research and venues have their own, so that the command line stays
+//! small.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
