@@ -4,6 +4,8 @@ pub mod action;
 pub mod binance;
 pub mod books;
 pub mod counts;
+pub mod drift;
+pub mod feed;
 pub mod hyperliquid;
 pub mod json;
 pub mod kraken;

@@ -202,6 +202,21 @@ impl Reader {
         self.depths.values_mut().filter_map(DepthBook::get_mut).for_each(BinanceBook::disconnected);
     }
 
+    /// The subscription of an instrument's books is being renewed.
+    pub fn resyncing(&mut self, instrument: InstrumentId) {
+        let of_instrument = self.books.iter_mut().filter(|(id, _)| *id == instrument);
+        of_instrument.for_each(|(_, book)| book.get_mut().snapshot_requested());
+    }
+
+    /// Time has passed: books whose messages are whole are suspect once the last is older than `max_age_ns`.
+    pub fn on_time(&mut self, now_ns: u64, max_age_ns: u64, on: &mut dyn FnMut(Said<'_>)) {
+        for (instrument, book) in self.books.iter_mut() {
+            if book.get_mut().on_time(now_ns, max_age_ns) == Step::Broken {
+                on(Said::Book(BookView::of(instrument, book, None)));
+            }
+        }
+    }
+
     /// All books.
     pub fn books(&self) -> impl Iterator<Item = BookView<'_>> {
         let books = self.books.iter().map(|(instrument, book)| BookView::of(instrument, book, None));

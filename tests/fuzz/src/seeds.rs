@@ -118,6 +118,58 @@ fn corpora() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 "[process]\nname = \"x\"\nsource = 9\n[mesh]\nid = 1\nmode = \"paper\"\nhome = \"/h\"\n[relays]\nmarket = \"m\"\nsignal = \"s\"\nexecution = \"e\"\n[runtime]\njournal = \"whole\"\n\u{0}[1, \"two\"]",
             ]),
         ),
+        (
+            "kraken",
+            texts(&[
+                r#"{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[{"price":45283.5,"qty":0.10000000}],"asks":[{"price":45285.2,"qty":0.00100000}],"checksum":3310070434}]}"#,
+                r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[{"price":45283.5,"qty":0.25}],"asks":[],"checksum":2114181697,"timestamp":"2023-10-06T17:35:55.440295Z"}]}"#,
+                r#"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"buy","price":1.5,"qty":2,"trade_id":7,"timestamp":"2023-10-06T17:35:55Z"}]}"#,
+                r#"{"channel":"instrument","type":"snapshot","data":{"pairs":[{"symbol":"A/B","base":"A","quote":"B","status":"online","qty_precision":8,"price_precision":5,"qty_increment":1e-8}]}}"#,
+                r#"{"method":"subscribe","result":{"channel":"book","depth":10,"symbol":"BTC/USD"},"success":true,"req_id":1}"#,
+                r#"{"error":["EOrder:Insufficient funds"],"result":{"AB":{"wsname":"A/B","pair_decimals":1,"lot_decimals":8}}}"#,
+            ]),
+        ),
+        (
+            "okx",
+            texts(&[
+                r#"{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"snapshot","data":[{"asks":[["2.5","1","0","1"]],"bids":[["1.50","1","0","1"]],"ts":"1","checksum":-5,"prevSeqId":-1,"seqId":5}]}"#,
+                r#"{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"asks":[],"bids":[["1.5","0","0","0"]],"ts":"2","checksum":0,"prevSeqId":5,"seqId":6}]}"#,
+                r#"{"arg":{"channel":"candle1H","instId":"BTC-USDT"},"data":[["1","2","3","1","2","4","5","6","1"]]}"#,
+                r#"{"arg":{"channel":"liquidation-orders","instType":"SWAP"},"data":[{"details":[{"bkPx":"1","side":"buy","sz":"13","ts":"1"}],"instId":"A-B-SWAP"}]}"#,
+                r#"{"event":"error","code":"60012","msg":"Invalid request"}"#,
+                r#"{"code":"0","data":[{"instId":"A-B","tickSz":"0.1","lotSz":"1","sCode":"51008","clOrdId":"a"}]}"#,
+            ]),
+        ),
+        (
+            "hyperliquid",
+            texts(&[
+                r#"{"channel":"l2Book","data":{"coin":"BTC","time":5,"levels":[[{"n":5,"px":"105055.0","sz":"3.03622"}],[{"px":"105056.0","sz":"0.1","n":1}]]}}"#,
+                r#"{"channel":"trades","data":[{"coin":"BTC","side":"A","px":"1.0","sz":"2.0","time":5,"tid":7}]}"#,
+                r#"{"channel":"activeAssetCtx","data":{"coin":"BTC","ctx":{"funding":"0.1","openInterest":"2.0","oraclePx":"1.0","markPx":"1.0"}}}"#,
+                r#"{"universe":[{"name":"A/USDC","tokens":[1,0],"index":0}],"tokens":[{"name":"USDC","szDecimals":8,"index":0},{"name":"A","szDecimals":0,"index":1}]}"#,
+                r#"{"status":"ok","response":{"type":"order","data":{"statuses":[{"resting":{"oid":7}},{"error":"x"},"success"]}}}"#,
+                r#"{"type":"order","orders":[{"a":1,"b":true,"p":"100","t":{"limit":{"tif":"Gtc"}}}],"grouping":"na"}"#,
+            ]),
+        ),
+        (
+            "drift",
+            texts(&[
+                "ts,baseAssetAmountFilled,quoteAssetAmountFilled,oraclePrice,action\n1704777451,1.5,120.75,80.4,fill\n",
+                "ts,fundingRate,oraclePriceTwap\n1704777451,0.005,80.5\n",
+                r#"{"success":true,"records":[{"ts":1,"price":"80.5","takerOrderDirection":"long"}]}"#,
+                r#"{"data":{"fill":{"side":"buy","amount":"5","price":"1","orderId":4,"marketIndex":0,"ts":1}},"channel":"fills"}"#,
+                r#"{"bids":[{"price":"80260400","size":"4062","sources":{"indicative":"2"}}],"asks":[],"marketName":"SOL-PERP","ts":1,"slot":4}"#,
+            ]),
+        ),
+        (
+            "tape",
+            texts(&[
+                r#"{"recv_ns":201,"frame":{"qty":0.10000000}}"#,
+                r#"{"t":"recv","ts":1652459225.5037491,"data":"{\"event\":1.0}","conn":"a"}"#,
+                "1737918843893903000 {}",
+                "pong",
+            ]),
+        ),
         ("toml_topology", PROFILES.iter().map(|profile| profile.text.as_bytes().to_vec()).collect()),
         ("decimal", texts(&["0", "1.50", "-0.00100000", "61837.63000000", "9223372036854775807", "1e-3", "-.5E+2"])),
         (

@@ -1,0 +1,466 @@
+//! One connection to Kraken, OKX or Hyperliquid as a state machine: bytes, time and what happens to the socket go in;
+//! requests to send, messages and the wish for a new connection come out. It knows no socket and no clock.
+//!
+//! - On a new connection everything is subscribed, at the venue's pace.
+//! - A book that is suspect is subscribed again, each time after a longer pause; Hyperliquid's is healed by its next block.
+//! - A stream that was subscribed and says nothing is subscribed again once; if it stays silent, or the whole connection
+//!   does, a new connection is wanted. An open socket alone proves nothing.
+//! - A trade is told once, also where a subscription brings recent ones again; a candle is told closed when the next one of
+//!   its interval begins, where the venue does not say so itself.
+//!
+//! Invariants: no book is live while disconnected (`tests::no_book_is_live_without_its_connection`); whatever comes is
+//! survived, and queues are bounded (`tests::any_frames_are_survived`). Binance, whose snapshots come over HTTP, has its own
+//! way in its adapter; its language is read by the same [`Reader`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use mesh_types::market::Candle;
+use mesh_types::{BookHealth, InstrumentId};
+
+use crate::counts::Counts;
+use crate::limits::{Priority, Sliding};
+use crate::message::Message;
+use crate::reader::{Language, Reader, Said};
+use crate::{hyperliquid, kraken, okx};
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// Trade ids of an instrument that are remembered.
+const REMEMBERED_TRADES: usize = 1_024;
+/// First and longest pause before a book is subscribed again.
+const RESYNC_PAUSES_NS: (u64, u64) = (SECOND_NS / 4, 60 * SECOND_NS);
+/// Instruments of one request.
+const BATCH: usize = 50;
+
+/// What is followed of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// The book.
+    Book,
+    /// Best bid and ask.
+    Quotes,
+    /// Trades.
+    Trades,
+    /// Candles of so many minutes.
+    Candles(u64),
+    /// Mark price, funding, open interest; on OKX funding only, whose mark and interest are [`Channel::Mark`] and
+    /// [`Channel::OpenInterest`].
+    Funding,
+    /// Mark price; OKX.
+    Mark,
+    /// Open interest; OKX.
+    OpenInterest,
+}
+
+/// One channel of one instrument.
+pub type Subscription = (Channel, InstrumentId);
+
+/// Why a new connection is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconnect {
+    /// Nothing at all was heard for too long.
+    Silent,
+    /// A stream stays silent though it was subscribed twice.
+    StreamSilent(Subscription),
+    /// The venue said that it will close.
+    Asked,
+}
+
+/// How long silence is borne.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Of the whole connection, ns.
+    pub connection_ns: u64,
+    /// Of one stream, ns: from its typical rate, as the caller knows it.
+    pub stream_ns: u64,
+    /// Of a book whose messages are whole, ns: older ones are suspect.
+    pub block_ns: u64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { connection_ns: 45 * SECOND_NS, stream_ns: 300 * SECOND_NS, block_ns: 20 * SECOND_NS }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    /// When it was subscribed or said something last, ns.
+    heard_ns: u64,
+    /// It was subscribed again since.
+    renewed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Resync {
+    at_ns: u64,
+    pause_ns: u64,
+    due: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Feed {
+    language: Language,
+    reader: Reader,
+    patience: Patience,
+    book_depth: usize,
+    streams: BTreeMap<Subscription, Stream>,
+    trades: BTreeMap<InstrumentId, (VecDeque<u64>, BTreeSet<u64>)>,
+    candles: BTreeMap<(InstrumentId, u64), Candle>,
+    resyncs: BTreeMap<InstrumentId, Resync>,
+    out: VecDeque<String>,
+    pace: Sliding,
+    open: bool,
+    heard_ns: u64,
+    sent_ns: u64,
+    next_id: u64,
+    reconnect: Option<Reconnect>,
+    counts: Counts,
+    malformed: u64,
+}
+
+impl Feed {
+    /// A feed that is not connected yet. `book_depth` is the least depth of its books; the venue's next greater one is taken.
+    /// `None` for Binance, whose adapter has its own.
+    pub fn new(
+        language: Language,
+        subscriptions: &[Subscription],
+        book_depth: usize,
+        patience: Patience,
+    ) -> Option<Self> {
+        let pace = match language {
+            Language::Binance(_) => return None,
+            Language::Kraken => Sliding::new(10, SECOND_NS),
+            Language::Okx => okx::limits::SocketLimiter::of_connection(),
+            Language::Hyperliquid => Sliding::new(1_000, 60 * SECOND_NS),
+        };
+        let stream = Stream { heard_ns: 0, renewed: false };
+        Some(Self {
+            language,
+            reader: Reader::new(language),
+            patience,
+            book_depth,
+            streams: subscriptions.iter().map(|subscription| (*subscription, stream)).collect(),
+            trades: BTreeMap::new(),
+            candles: BTreeMap::new(),
+            resyncs: BTreeMap::new(),
+            out: VecDeque::new(),
+            pace,
+            open: false,
+            heard_ns: 0,
+            sent_ns: 0,
+            next_id: 1,
+            reconnect: None,
+            counts: Counts::new(),
+            malformed: 0,
+        })
+    }
+
+    /// The books and their health.
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// How many messages of each kind came.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How many frames could not be read.
+    pub const fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// Why the connection should be replaced by a new one.
+    pub const fn wants_reconnect(&self) -> Option<Reconnect> {
+        self.reconnect
+    }
+
+    /// The socket is open.
+    pub fn on_open(&mut self, now_ns: u64) {
+        (self.open, self.heard_ns, self.sent_ns) = (true, now_ns, now_ns);
+        self.reconnect = None;
+        self.resyncs.clear();
+        self.out.clear();
+        for stream in self.streams.values_mut() {
+            *stream = Stream { heard_ns: now_ns, renewed: false };
+        }
+        let all: Vec<Subscription> = self.streams.keys().copied().collect();
+        self.request(true, &all);
+    }
+
+    /// The socket has closed.
+    pub fn on_close(&mut self) {
+        self.open = false;
+        self.out.clear();
+        self.resyncs.clear();
+        self.reader.disconnected();
+    }
+
+    /// A frame came. `on` is called with each message and each book that changed; true comes with it where a kind was met the
+    /// first time.
+    pub fn on_frame(&mut self, now_ns: u64, frame: &[u8], on: &mut dyn FnMut(Said<'_>)) {
+        if !self.open {
+            return;
+        }
+        self.heard_ns = self.heard_ns.max(now_ns);
+        let Self { reader, streams, trades, candles, resyncs, counts, reconnect, language, .. } = self;
+        let hears_itself = *language == Language::Hyperliquid;
+        let read = reader.on_frame(frame, now_ns, &mut |said| {
+            match said {
+                Said::Message(message) => {
+                    counts.add(message.kind());
+                    if let Some(stream) = subscription_of(message).and_then(|key| streams.get_mut(&key)) {
+                        *stream = Stream { heard_ns: now_ns, renewed: false };
+                    }
+                    match message {
+                        Message::Trade { trade, .. } if !is_new(trades, trade.instrument, trade.trade_id.get()) => {
+                            return;
+                        }
+                        Message::Candle { candle, .. } => close_before(candles, candle, on),
+                        Message::Reply(reply) if reply.kind == "notice" => *reconnect = Some(Reconnect::Asked),
+                        _ => {}
+                    }
+                }
+                Said::Book(view) if !hears_itself => match view.health {
+                    BookHealth::Live => drop(resyncs.remove(&view.instrument)),
+                    BookHealth::Suspect => later(resyncs, view.instrument, now_ns),
+                    BookHealth::Resyncing => {}
+                },
+                Said::Book(_) => {}
+            }
+            on(said);
+        });
+        self.malformed += u64::from(read.is_err());
+    }
+
+    /// Time has passed. Call it at [`Feed::wake_ns`], or more often.
+    pub fn on_time(&mut self, now_ns: u64, on: &mut dyn FnMut(Said<'_>)) {
+        if !self.open {
+            return;
+        }
+        if now_ns.saturating_sub(self.heard_ns) > self.patience.connection_ns {
+            self.reconnect = Some(Reconnect::Silent);
+        }
+        if self.language == Language::Hyperliquid {
+            self.reader.on_time(now_ns, self.patience.block_ns, on);
+        }
+        self.renew_books(now_ns);
+        self.renew_streams(now_ns);
+        let (ping, after_ns) = self.ping();
+        if self.out.is_empty() && now_ns.saturating_sub(self.sent_ns) >= after_ns {
+            self.out.push_back(ping.to_owned());
+        }
+    }
+
+    /// When [`Feed::on_time`] should be called at the latest, ns since the Unix epoch.
+    pub fn wake_ns(&self) -> u64 {
+        let resync = self.resyncs.values().filter(|resync| resync.due).map(|resync| resync.at_ns).min();
+        let ping = self.sent_ns.saturating_add(self.ping().1);
+        resync.unwrap_or(u64::MAX).min(ping).min(self.heard_ns.saturating_add(SECOND_NS))
+    }
+
+    /// The next request to send, if the venue's pace allows one now.
+    pub fn poll_send(&mut self, now_ns: u64) -> Option<String> {
+        self.out.front()?;
+        self.pace.acquire(now_ns, 1, Priority::Exit).ok()?;
+        self.sent_ns = now_ns;
+        self.out.pop_front()
+    }
+
+    const fn ping(&self) -> (&'static str, u64) {
+        match self.language {
+            Language::Okx => (okx::subscribe::PING, okx::subscribe::PING_AFTER_NS),
+            Language::Hyperliquid => (hyperliquid::subscribe::PING, hyperliquid::subscribe::PING_AFTER_NS),
+            Language::Kraken | Language::Binance(_) => (kraken::subscribe::PING, 30 * SECOND_NS),
+        }
+    }
+
+    /// Subscribes books again whose pause is over.
+    fn renew_books(&mut self, now_ns: u64) {
+        let due: Vec<InstrumentId> =
+            self.resyncs.iter().filter(|(_, resync)| resync.due && resync.at_ns <= now_ns).map(|(id, _)| *id).collect();
+        for instrument in due {
+            if let Some(resync) = self.resyncs.get_mut(&instrument) {
+                resync.due = false;
+            }
+            self.reader.resyncing(instrument);
+            self.request(false, &[(Channel::Book, instrument)]);
+            self.request(true, &[(Channel::Book, instrument)]);
+        }
+    }
+
+    /// Subscribes silent streams again, once.
+    fn renew_streams(&mut self, now_ns: u64) {
+        let silent_ns = self.patience.stream_ns;
+        let mut silent = Vec::new();
+        for (subscription, stream) in &mut self.streams {
+            if now_ns.saturating_sub(stream.heard_ns) <= silent_ns {
+                continue;
+            }
+            if stream.renewed {
+                self.reconnect = Some(Reconnect::StreamSilent(*subscription));
+            } else {
+                *stream = Stream { heard_ns: now_ns, renewed: true };
+                silent.push(*subscription);
+            }
+        }
+        if self.reconnect.is_none() && !silent.is_empty() {
+            self.request(false, &silent);
+            self.request(true, &silent);
+        }
+    }
+
+    /// Queues requests that begin or end subscriptions.
+    fn request(&mut self, begin: bool, subscriptions: &[Subscription]) {
+        let Self { language, out, next_id, book_depth, .. } = self;
+        match language {
+            Language::Kraken => kraken_requests(begin, subscriptions, *book_depth, next_id, out),
+            Language::Okx => okx_requests(begin, subscriptions, next_id, out),
+            Language::Hyperliquid => hyperliquid_requests(begin, subscriptions, out),
+            Language::Binance(_) => {}
+        }
+    }
+}
+
+fn take_id(next_id: &mut u64) -> u64 {
+    let id = *next_id;
+    *next_id = next_id.wrapping_add(1);
+    id
+}
+
+fn kraken_requests(
+    begin: bool,
+    subscriptions: &[Subscription],
+    depth: usize,
+    next_id: &mut u64,
+    out: &mut VecDeque<String>,
+) {
+    use kraken::subscribe::{Channel as Kraken, DEPTHS, Method, request};
+    let depth = DEPTHS.into_iter().find(|served| *served >= depth).unwrap_or(1_000);
+    let mut groups: BTreeMap<Kraken, Vec<InstrumentId>> = BTreeMap::new();
+    for (channel, instrument) in subscriptions {
+        let channel = match channel {
+            Channel::Book => Kraken::Book(depth),
+            Channel::Quotes => Kraken::Quote,
+            Channel::Trades => Kraken::Trade,
+            Channel::Candles(minutes) => Kraken::Candle(*minutes),
+            // Spot has none of these.
+            Channel::Funding | Channel::Mark | Channel::OpenInterest => continue,
+        };
+        groups.entry(channel).or_default().push(*instrument);
+    }
+    let method = if begin { Method::Subscribe } else { Method::Unsubscribe };
+    for (channel, instruments) in groups {
+        for batch in instruments.chunks(BATCH) {
+            let symbols: Vec<_> = batch.iter().filter_map(InstrumentId::symbol).collect();
+            out.push_back(request(method, channel, symbols.iter().map(|symbol| symbol.as_str()), take_id(next_id)));
+        }
+    }
+}
+
+fn okx_requests(begin: bool, subscriptions: &[Subscription], next_id: &mut u64, out: &mut VecDeque<String>) {
+    use okx::subscribe::{Channel as Okx, Operation, request};
+    let operation = if begin { Operation::Subscribe } else { Operation::Unsubscribe };
+    for batch in subscriptions.chunks(BATCH) {
+        let symbols: Vec<_> = batch.iter().filter_map(|(channel, id)| Some((*channel, id.symbol()?))).collect();
+        let channels = symbols.iter().map(|(channel, symbol)| {
+            let channel = match channel {
+                Channel::Book => Okx::Books,
+                Channel::Quotes => Okx::Best,
+                Channel::Trades => Okx::Trades,
+                Channel::Candles(minutes) => Okx::Candle(*minutes),
+                Channel::Funding => Okx::FundingRate,
+                Channel::Mark => Okx::MarkPrice,
+                Channel::OpenInterest => Okx::OpenInterest,
+            };
+            (channel, symbol.as_str())
+        });
+        out.push_back(request(operation, channels, take_id(next_id)));
+    }
+}
+
+fn hyperliquid_requests(begin: bool, subscriptions: &[Subscription], out: &mut VecDeque<String>) {
+    use hyperliquid::subscribe::{Channel as Hyperliquid, Method, request};
+    let method = if begin { Method::Subscribe } else { Method::Unsubscribe };
+    for (channel, instrument) in subscriptions {
+        let Some(coin) = instrument.symbol() else { continue };
+        let interval;
+        let channel = match channel {
+            Channel::Book => Hyperliquid::Book,
+            Channel::Quotes => Hyperliquid::Best,
+            Channel::Trades => Hyperliquid::Trades,
+            Channel::Candles(minutes) => {
+                interval = match minutes {
+                    0..60 => format!("{minutes}m"),
+                    60..1_440 => format!("{}h", minutes / 60),
+                    _ => format!("{}d", minutes / 1_440),
+                };
+                Hyperliquid::Candle(&interval)
+            }
+            Channel::Funding => Hyperliquid::Context,
+            // Both come with the context.
+            Channel::Mark | Channel::OpenInterest => continue,
+        };
+        out.push_back(request(method, channel, coin.as_str()));
+    }
+}
+
+/// The stream that a message shows to be alive.
+fn subscription_of(message: &Message<'_>) -> Option<Subscription> {
+    Some(match message {
+        Message::Book(update) => (Channel::Book, update.instrument),
+        Message::Quote(quote) => (Channel::Quotes, quote.instrument),
+        Message::Trade { trade, .. } => (Channel::Trades, trade.instrument),
+        Message::Candle { candle, .. } => {
+            (Channel::Candles(candle.interval_ns.get() / (60 * SECOND_NS)), candle.instrument)
+        }
+        Message::Mark(update) if update.funding.is_some() => (Channel::Funding, update.instrument),
+        Message::Mark(update) => (Channel::Mark, update.instrument),
+        Message::OpenInterest(interest) => (Channel::OpenInterest, interest.instrument),
+        Message::Liquidation(_) | Message::Instrument(_) | Message::Status(_) => return None,
+        Message::Reply(_) | Message::Ignored { .. } => return None,
+    })
+}
+
+/// Whether a trade was not told yet; remembers it.
+fn is_new(
+    trades: &mut BTreeMap<InstrumentId, (VecDeque<u64>, BTreeSet<u64>)>,
+    instrument: InstrumentId,
+    id: u64,
+) -> bool {
+    let (order, known) = trades.entry(instrument).or_default();
+    if !known.insert(id) {
+        return false;
+    }
+    order.push_back(id);
+    if order.len() > REMEMBERED_TRADES
+        && let Some(oldest) = order.pop_front()
+    {
+        known.remove(&oldest);
+    }
+    true
+}
+
+/// Tells the candle before as closed, where this one begins later and the venue did not say so.
+fn close_before(candles: &mut BTreeMap<(InstrumentId, u64), Candle>, candle: &Candle, on: &mut dyn FnMut(Said<'_>)) {
+    let last = candles.entry((candle.instrument, candle.interval_ns.get())).or_insert(*candle);
+    if candle.open_ns.get() > last.open_ns.get() && last.closed == 0 {
+        let closed = Candle { closed: 1, ..*last };
+        on(Said::Message(&Message::Candle { candle: closed, past: false }));
+    }
+    if candle.open_ns.get() >= last.open_ns.get() {
+        *last = *candle;
+    }
+}
+
+/// A book broke: it is subscribed again after a pause, which grows as long as it does not become live in between.
+fn later(resyncs: &mut BTreeMap<InstrumentId, Resync>, instrument: InstrumentId, now_ns: u64) {
+    let (first, longest) = RESYNC_PAUSES_NS;
+    let pause_ns = resyncs.get(&instrument).map_or(first, |resync| (2 * resync.pause_ns).min(longest));
+    resyncs.insert(instrument, Resync { at_ns: now_ns.saturating_add(pause_ns), pause_ns, due: true });
+}
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;
