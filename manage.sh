@@ -61,8 +61,9 @@ fail() {
 export CUDA_LIBRARY_PATH="${CUDA_LIBRARY_PATH:-$ROOT/services/research/sweep/driver/cuda}"
 
 need_tools() {
-    if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
-        PATH="$HOME/.cargo/bin:$PATH"
+    rustup=${CARGO_HOME:-${HOME:-}/.cargo}/bin
+    if ! command -v cargo >/dev/null && [ -x "$rustup/cargo" ]; then
+        PATH="$rustup:$PATH"
     fi
     command -v cargo >/dev/null ||
         fail "cargo is missing. Get Rust's stable toolchain: curl --proto '=https' -sSf https://sh.rustup.rs | sh"

@@ -84,3 +84,31 @@ fn bytes_that_are_no_log_are_told_apart_and_reading_goes_on() {
     let (code, text) = run("mesh", &["decode", "/no/such/file", "--json"]);
     assert!(code == Some(2) && text.contains("/no/such/file"), "{text}");
 }
+
+#[test]
+fn a_machine_without_rust_is_told_how_to_get_it_also_without_a_home() {
+    let tools = tempfile::tempdir().expect("a directory");
+    for tool in ["dirname", "cat"] {
+        let found =
+            ["/usr/bin", "/bin"].iter().map(|folder| PathBuf::from(folder).join(tool)).find(|path| path.exists());
+        std::os::unix::fs::symlink(found.expect("every system has it"), tools.path().join(tool)).expect("linked");
+    }
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../manage.sh");
+    let said = |word: &str| {
+        let output = Command::new("/bin/sh")
+            .arg(&script)
+            .arg(word)
+            .env_clear()
+            .env("PATH", tools.path())
+            .output()
+            .expect("sh runs");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), text)
+    };
+    for word in ["up", "test", "build"] {
+        let (code, text) = said(word);
+        assert!(code == Some(1) && text.contains("cargo is missing") && text.contains("rustup"), "{word}: {text}");
+    }
+    let (code, text) = said("help");
+    assert!(code == Some(0) && text.contains("up [PROFILE]"), "{text}");
+}

@@ -196,6 +196,15 @@ fn a_home_with_a_long_path_works_and_says_where_its_sockets_are() {
 }
 
 #[test]
+fn a_home_that_can_t_be_made_is_named_with_what_to_do() {
+    let mesh = Mesh::new(&[]);
+    std::fs::write(&mesh.home, "a file").expect("written");
+    mesh.up().fails_with(1, &[&*mesh.home.to_string_lossy(), "can't be made", "set ALPHAMESH_HOME"]);
+    mesh.run(&["status"]).fails_with(2, &["can't be read"]);
+    std::fs::remove_file(&mesh.home).expect("removed");
+}
+
+#[test]
 fn a_home_keeps_its_mode_and_live_needs_confirmations() {
     let mesh = Mesh::ready(&[]);
     mesh.run(&["down"]).succeeds();
