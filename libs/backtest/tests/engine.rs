@@ -124,6 +124,7 @@ proptest! {
             fills: fills.rules,
             costs: settings.costs,
             sizing,
+            margin: mesh_kernel::sizing::Margin::default(),
             scale: *settings.decimals.scale(),
             initial_cash: settings.capital,
         };

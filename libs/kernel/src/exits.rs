@@ -51,6 +51,8 @@ pub enum ExitReason {
     Time = 4,
     /// The strategy's signal turned.
     Signal = 5,
+    /// The venue closed it by force: its margin was gone. No strategy decides this.
+    Liquidation = 6,
 }
 
 /// An end, whole or in part.

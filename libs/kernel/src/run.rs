@@ -4,9 +4,10 @@
 //! In each bar, in this order:
 //! 1. Funding that settles at the bar's start is paid on what is held.
 //! 2. Market orders that the bar before decided on are filled at the open: exit, then entry.
-//! 3. The strategy decides on the closed bar. Levels that it touched are filled inside the bar.
-//! 4. Market orders that fill at the close are filled.
-//! 5. The books are marked at the close.
+//! 3. A position whose liquidation price the bar touches is closed there, unless its stop rests nearer.
+//! 4. The strategy decides on the closed bar. Levels that it touched are filled inside the bar.
+//! 5. Market orders that fill at the close are filled.
+//! 6. The books are marked at the close.
 //!
 //! Not here: several symbols that share capital, resting orders in books, the conventions of other programs
 //! (`libs/backtest`).
@@ -16,14 +17,16 @@ mod stretch;
 pub use stretch::MAX_TICKS;
 
 use crate::account::{Account, Booked, Money, Overflow, Scale, notional};
+use crate::bar::Bar;
 use crate::decision::{Action, Decision, Side};
 use crate::digest::Digest;
 use crate::exits::ExitReason;
 use crate::fills::{Anchor, Costs, FillRules, Levels, Liquidity, Market};
-use crate::math::{abs, max, ratio};
+use crate::math::{abs, max, min, ratio};
 use crate::returns::Returns;
-use crate::sizing::{SizingInput, SizingRules};
+use crate::sizing::{Margin, SizingInput, SizingRules};
 use crate::strategy::{Core, Input, Strategy, StrategyParams};
+use crate::trader::Trader;
 use crate::wide::to_f64;
 
 /// What surrounds a strategy in a run.
@@ -35,6 +38,8 @@ pub struct RunRules {
     pub costs: Costs,
     /// How much is entered with.
     pub sizing: SizingRules,
+    /// When positions are closed by force.
+    pub margin: Margin,
     /// Ticks and lots of the instrument.
     pub scale: Scale,
     /// Cash at the beginning, in the quote currency.
@@ -99,6 +104,8 @@ pub struct Summary {
     pub returns: Returns,
     /// Entries that the sizing refused.
     pub refused: u32,
+    /// Positions that the venue closed by force.
+    pub liquidations: u32,
     /// Bars that could not be booked: a number left its range. Anything but 0 makes the rest worthless.
     pub overflows: u32,
     /// Digest of every fill: two paths with the same digest made the same trades.
@@ -129,6 +136,8 @@ pub struct Run<S> {
     cash_before: Money,
     /// Lowest equity at a close since the peak.
     trough: Money,
+    /// Where the position is closed by force; 0 for nowhere.
+    liquidation_price: f64,
 }
 
 impl<S: Strategy> Run<S> {
@@ -140,7 +149,7 @@ impl<S: Strategy> Run<S> {
         let digest = Digest::new().finish();
         let tally = Summary { equity: cash, peak: cash, returns, digest, ..Summary::default() };
         let (core, account, waiting) = (Core::default(), Account::new(cash), Waiting::default());
-        Self { core, account, tally, waiting, cash_before: cash, trough: cash }
+        Self { core, account, tally, waiting, cash_before: cash, trough: cash, liquidation_price: 0.0 }
     }
 
     /// What came of it so far.
@@ -185,6 +194,9 @@ impl<S: Strategy> Run<S> {
             self.account.pay_funding(rules.scale.ticks(settlement.mark_price), settlement.rate)?;
         }
         self.fill_waiting(params, rules, bar.open, on_fill)?;
+        if self.liquidation_price > 0.0 {
+            self.liquidate(params, rules, bar, on_fill)?;
+        }
         let held = self.core.trader.position.side;
         let decision = self.core.act(params, input);
         if decision.action != Action::None {
@@ -197,6 +209,34 @@ impl<S: Strategy> Run<S> {
         if ends_period {
             self.tally.returns.close(rules.scale.money(self.tally.equity));
         }
+        Ok(())
+    }
+
+    /// The venue closes a position whose margin is gone, before a stop that rests further away.
+    fn liquidate(
+        &mut self,
+        params: &S::Params,
+        rules: &RunRules,
+        bar: &Bar,
+        on_fill: &mut impl FnMut(&Fill),
+    ) -> Result<(), Overflow> {
+        let (position, level, stop) =
+            (self.account.position, self.liquidation_price, self.core.trader.position.stop_price);
+        let (touched, stop_is_nearer, price) = if position > 0 {
+            (bar.low <= level, stop >= level, min(level, bar.open))
+        } else {
+            (bar.high >= level, stop <= level, max(level, bar.open))
+        };
+        let stop_rests = rules.fills.levels == Levels::Inside && stop > 0.0;
+        if !touched || (stop_rests && stop_is_nearer) {
+            return Ok(());
+        }
+        let quantity = position.checked_neg().ok_or(Overflow)?;
+        self.trade(rules, price, quantity, ExitReason::Liquidation, Liquidity::Taker, on_fill)?;
+        self.tally.liquidations = self.tally.liquidations.saturating_add(1);
+        // Nothing is entered in this bar; the pause begins with the next.
+        let cooldown = params.trade_rules().cooldown_bars.saturating_add(1);
+        self.core.trader = Trader { cooldown, ..Trader::default() };
         Ok(())
     }
 
@@ -307,16 +347,31 @@ impl<S: Strategy> Run<S> {
         let ticks = rules.scale.ticks_against(slipped, is_buy);
         let was = self.account.position;
         let traded = notional(ticks, quantity)?;
-        let booked = self.account.fill(quantity, ticks, rules.costs.fee_rate(liquidity))?;
+        let forced = if exit == ExitReason::Liquidation { rules.margin.fee_rate } else { 0 };
+        let fee_rate = rules.costs.fee_rate(liquidity).saturating_add(forced);
+        let booked = self.account.fill(quantity, ticks, fee_rate)?;
         self.tally.turnover = self.tally.turnover.saturating_add(traded.saturating_abs());
         let position = self.account.position;
         if was != 0 && position == 0 {
             self.end_trade();
         }
+        if rules.margin.leverage > 0.0 {
+            self.liquidation_price = self.forced_at(rules);
+        }
         let fill = Fill { bar: self.tally.bars, quantity, price: ticks, booked, exit, position };
         self.tally.digest = fill.digest_into(Digest::new().u64(self.tally.digest)).finish();
         on_fill(&fill);
         Ok(rules.scale.price(ticks))
+    }
+
+    fn forced_at(&self, rules: &RunRules) -> f64 {
+        let side = match self.account.position {
+            0 => return 0.0,
+            lots if lots > 0 => Side::Long,
+            _ => Side::Short,
+        };
+        let entry = rules.scale.money(self.account.cost) / rules.scale.quantity(self.account.position);
+        rules.margin.liquidation_price(side, entry)
     }
 
     fn end_trade(&mut self) {

@@ -164,6 +164,29 @@ pub fn liquidation_price(side: Side, entry_price: f64, leverage: f64, maintenanc
     max(price, 0.0)
 }
 
+/// When the venue closes a position by force.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Margin {
+    /// Leverage: a position's margin is its cost over this. 0: nothing is ever closed by force.
+    pub leverage: f64,
+    /// Margin that must remain, of the notional.
+    pub maintenance_rate: f64,
+    /// Fee for it on top of the taker's, 1e-8ths.
+    pub fee_rate: i64,
+}
+
+impl Margin {
+    /// Where a position is closed by force; 0 for nowhere.
+    #[must_use]
+    pub fn liquidation_price(&self, side: Side, entry_price: f64) -> f64 {
+        if self.leverage > 0.0 {
+            liquidation_price(side, entry_price, self.leverage, self.maintenance_rate)
+        } else {
+            0.0
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,8 @@ pub struct Watch {
     entry: f64,
     /// Least stop that was reached so far; minus infinity for a short without one.
     stop: f64,
+    /// Where it is closed by force.
+    floor: f64,
     best: f64,
     /// Price at which something ends: target or partial take-profit.
     cap: f64,
@@ -37,9 +39,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Of a position that is open; `None` where it can't be watched: it has no range to measure its levels by yet.
+    /// Of a position that is open, closed by force at a price (0 for nowhere); `None` where it can't be watched: it has no range to measure its levels by yet.
     #[must_use]
-    pub fn new(position: &Position, rules: &TradeRules) -> Option<Self> {
+    pub fn new(position: &Position, rules: &TradeRules, liquidation_price: f64) -> Option<Self> {
         if position.side == Side::Flat || position.atr <= 0.0 {
             return None;
         }
@@ -57,6 +59,7 @@ impl Watch {
             is_short,
             entry: mirrored(position.entry_price),
             stop: if position.stop_price > 0.0 { mirrored(position.stop_price) } else { none },
+            floor: if liquidation_price > 0.0 { mirrored(liquidation_price) } else { f64::NEG_INFINITY },
             best: mirrored(position.best_price),
             cap: min(level(position.target_price), level(position.partial_price(exits))),
             trail_gain: exits.trail_start_atr * position.atr,
@@ -114,7 +117,7 @@ impl Watch {
                 stop = max(stop, self.entry);
             }
         }
-        if low <= stop || high >= self.cap || high - self.last_entry >= self.add_gain {
+        if low <= max(stop, self.floor) || high >= self.cap || high - self.last_entry >= self.add_gain {
             return false;
         }
         (self.stop, self.best) = (stop, best);
@@ -170,7 +173,7 @@ mod tests {
             let rules = TradeRules { exits, ..TradeRules::default() };
             let side = if is_short { Side::Short } else { Side::Long };
             let mut position = Position::open(&exits, side, 100.0, 1.0);
-            let mut watch = Watch::new(&position, &rules).unwrap();
+            let mut watch = Watch::new(&position, &rules, 0.0).unwrap();
             let mut price = 100.0;
             let bar = |(step, up, down): (f64, f64, f64)| {
                 let open = price;

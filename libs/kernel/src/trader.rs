@@ -71,7 +71,7 @@ pub mod reason {
 
 const fn reason_of(exit: ExitReason) -> u64 {
     match exit {
-        ExitReason::None => 0,
+        ExitReason::None | ExitReason::Liquidation => 0,
         ExitReason::Stop => reason::STOP,
         ExitReason::Target => reason::TARGET,
         ExitReason::Partial => reason::PARTIAL,

@@ -7,7 +7,7 @@ mod data;
 use mesh_kernel::account::{Account, RATE_ONE, Scale};
 use mesh_kernel::fills::{Anchor, Costs, FillRules, Gap};
 use mesh_kernel::run::{Fill, Run, RunRules, Settlement};
-use mesh_kernel::sizing::{SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 use mesh_kernel::strategy::momentum::{self, Momentum, Params};
 use mesh_kernel::strategy::{Indicators, Input, decision_digest};
 use mesh_kernel::{Bar, Context, Decision};
@@ -27,6 +27,7 @@ fn small_size(scale: Scale, fills: FillRules, fee: f64) -> RunRules {
             notional_max: 0.0,
             notional_min: 0.0,
         },
+        margin: Margin::default(),
         scale,
         initial_cash: 1e6,
     }
@@ -218,6 +219,7 @@ fn realistic(fills: FillRules, taker: i64, slippage_bp: f64) -> RunRules {
             notional_max: 1e6,
             notional_min: 10.0,
         },
+        margin: Margin { leverage: 3.0, maintenance_rate: 0.005, fee_rate: 500_000 },
         scale: Scale::new(4, 3).unwrap(),
         initial_cash: 10_000.0,
     }

@@ -39,6 +39,8 @@ pub struct Figures {
     pub expectancy: Option<f64>,
     /// Trades that ended.
     pub trades: Option<f64>,
+    /// Positions that the venue closed by force.
+    pub liquidations: Option<f64>,
     /// Share of bars that ended with a position.
     pub exposure: Option<f64>,
     /// Notional of all fills.
@@ -55,7 +57,7 @@ pub struct Figures {
 
 impl Figures {
     /// Names, in the order of `values`.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 19] = [
         "total_return",
         "cagr",
         "volatility",
@@ -68,6 +70,7 @@ impl Figures {
         "win_rate",
         "expectancy",
         "trades",
+        "liquidations",
         "exposure",
         "turnover",
         "fees",
@@ -117,6 +120,7 @@ impl Figures {
             win_rate: over(f64::from(summary.wins), f64::from(summary.trades)),
             expectancy: over(gain, f64::from(summary.trades)),
             trades: count(summary.trades),
+            liquidations: count(summary.liquidations),
             exposure: over(f64::from(summary.bars_held), f64::from(summary.bars)),
             turnover: finite(money(summary.turnover)),
             fees: finite(money(summary.fees)),
@@ -128,7 +132,7 @@ impl Figures {
 
     /// All figures, in the order of `NAMES`.
     #[must_use]
-    pub const fn values(&self) -> [Option<f64>; 18] {
+    pub const fn values(&self) -> [Option<f64>; 19] {
         [
             self.total_return,
             self.cagr,
@@ -142,6 +146,7 @@ impl Figures {
             self.win_rate,
             self.expectancy,
             self.trades,
+            self.liquidations,
             self.exposure,
             self.turnover,
             self.fees,
@@ -175,7 +180,7 @@ mod tests {
     use mesh_kernel::account::Scale;
     use mesh_kernel::fills::{Costs, FillRules};
     use mesh_kernel::returns::Returns;
-    use mesh_kernel::sizing::{SizingMethod, SizingRules};
+    use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 
     const DAY: u64 = 86_400_000_000_000;
 
@@ -190,6 +195,7 @@ mod tests {
                 notional_max: 0.0,
                 notional_min: 0.0,
             },
+            margin: Margin::default(),
             scale: Scale::new(2, 2).unwrap(),
             initial_cash: 100.0,
         }

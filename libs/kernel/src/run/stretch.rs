@@ -50,7 +50,7 @@ impl<S: Strategy> Run<S> {
     /// How the position watches for its next event; `None` where there is none, or every bar counts.
     #[must_use]
     pub fn watch(&self, rules: &TradeRules) -> Option<Watch> {
-        Watch::new(&self.core.trader.position, rules)
+        Watch::new(&self.core.trader.position, rules, self.liquidation_price)
     }
 
     /// The strategy's side of `bars` bars in which nothing happened, `watch` brought past them.

@@ -4,7 +4,7 @@ use mesh_backtest::fills::rate_of_bp;
 use mesh_backtest::{Decimals, Fills, Series, Turn};
 use mesh_kernel::fills::Costs;
 use mesh_kernel::run::RunRules;
-use mesh_kernel::sizing::{SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 use serde::{Deserialize, Serialize};
 
 use super::meant;
@@ -166,6 +166,7 @@ impl Market {
                 notional_max: self.notional_max,
                 notional_min: self.notional_min,
             },
+            margin: Margin::default(),
             scale: *decimals.scale(),
             initial_cash: self.capital,
         })

@@ -6,7 +6,7 @@ use mesh_kernel::account::Scale;
 use mesh_kernel::fills::{Anchor, Costs, FillRules, Gap, Levels, Market};
 use mesh_kernel::params::{ParamKind, ParamSpec};
 use mesh_kernel::run::RunRules;
-use mesh_kernel::sizing::{SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 use mesh_kernel::strategy::StrategyParams;
 use mesh_sweep::{History, Inputs};
 
@@ -157,6 +157,11 @@ impl Random {
                 leverage_max: self.pick(&[1.0, 3.0, 20.0]),
                 notional_max: self.pick(&[0.0, 1e4]),
                 notional_min: self.pick(&[0.0, 10.0]),
+            },
+            margin: Margin {
+                leverage: self.pick(&[0.0, 0.0, 3.0, 20.0, 100.0]),
+                maintenance_rate: self.within(0.0, 0.02),
+                fee_rate: self.below(1_000_000) as i64,
             },
             scale,
             // Now and then so little that a lot is dear, or so much that numbers leave their range.

@@ -5,7 +5,7 @@ use mesh_kernel::Bar;
 use mesh_kernel::account::Scale;
 use mesh_kernel::fills::{Costs, FillRules};
 use mesh_kernel::run::RunRules;
-use mesh_kernel::sizing::{SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 use mesh_kernel::strategy::momentum::Params;
 
 /// Nanoseconds of a minute.
@@ -97,6 +97,7 @@ pub(crate) fn rules(scale: Scale, method: SizingMethod) -> RunRules {
             notional_max: 0.0,
             notional_min: 10.0,
         },
+        margin: Margin::default(),
         scale,
         initial_cash: 100_000.0,
     }

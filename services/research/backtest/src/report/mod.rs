@@ -55,6 +55,7 @@ const fn reason_name(reason: ExitReason) -> &'static str {
         ExitReason::Partial => "partial",
         ExitReason::Time => "time",
         ExitReason::Signal => "signal",
+        ExitReason::Liquidation => "liquidation",
     }
 }
 

@@ -7,7 +7,7 @@ use mesh_kernel::account::{Money, Scale};
 use mesh_kernel::fills::{Anchor, Costs, FillRules, Gap, Levels, Market};
 use mesh_kernel::returns::Returns;
 use mesh_kernel::run::{RunRules, Settlement, Summary};
-use mesh_kernel::sizing::{SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 use mesh_sweep::past::Due;
 use mesh_sweep::pyramid::Extremes;
 
@@ -96,6 +96,10 @@ pub struct Rules {
     pub limits: [f64; 3],
     /// Cash at the beginning.
     pub initial_cash: f64,
+    /// Leverage and maintenance margin at which positions are closed by force.
+    pub margin: [f64; 2],
+    /// Fee for that, 1e-8ths.
+    pub margin_fee_rate: i64,
 }
 
 /// What came of a configuration: see `Summary`. Money is in two words, the lower one first.
@@ -103,7 +107,7 @@ pub struct Rules {
 #[cfg_attr(not(target_arch = "nvptx64"), derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable))]
 #[repr(C)]
 pub struct Outcome {
-    /// Bars, bars held, trades, wins, refused, overflows, periods; the last fills the word.
+    /// Bars, bars held, trades, wins, refused, overflows, periods, liquidations.
     pub counts: [u32; 8],
     /// Gained, lost, turnover, fees, funding, equity, peak.
     pub money: [[u64; 2]; 7],
@@ -122,7 +126,7 @@ const _: () = {
     assert!(offset_of!(Settlement, rate) == 0 && offset_of!(Settlement, mark_price) == 8);
     assert!(size_of::<Extremes>() == 32 && offset_of!(Extremes, high) == 0 && offset_of!(Extremes, low) == 8);
     assert!(offset_of!(Extremes, top) == 16 && offset_of!(Extremes, bottom) == 24);
-    assert!(size_of::<Rules>() == 168 && offset_of!(Rules, fee_rates) == 40 && offset_of!(Rules, sizing) == 80);
+    assert!(size_of::<Rules>() == 192 && offset_of!(Rules, fee_rates) == 40 && offset_of!(Rules, sizing) == 80);
     assert!(size_of::<Outcome>() == 192 && offset_of!(Outcome, money) == 32 && offset_of!(Outcome, digest) == 184);
 };
 
@@ -156,6 +160,8 @@ impl Rules {
             tier_factors: rules.sizing.tier_factors,
             limits: [rules.sizing.leverage_max, rules.sizing.notional_max, rules.sizing.notional_min],
             initial_cash: rules.initial_cash,
+            margin: [rules.margin.leverage, rules.margin.maintenance_rate],
+            margin_fee_rate: rules.margin.fee_rate,
         }
     }
 
@@ -185,7 +191,9 @@ impl Rules {
         let ([leverage_max, notional_max, notional_min], tier_factors) = (self.limits, self.tier_factors);
         let sizing = SizingRules { method, tier_factors, leverage_max, notional_max, notional_min };
         let scale = Scale::new(self.price_decimals, self.quantity_decimals)?;
-        Some(RunRules { fills, costs, sizing, scale, initial_cash: self.initial_cash })
+        let [leverage, maintenance_rate] = self.margin;
+        let margin = Margin { leverage, maintenance_rate, fee_rate: self.margin_fee_rate };
+        Some(RunRules { fills, costs, sizing, margin, scale, initial_cash: self.initial_cash })
     }
 }
 
@@ -204,7 +212,7 @@ impl Outcome {
     pub const fn of(summary: &Summary) -> Self {
         let (s, returns) = (summary, &summary.returns);
         Self {
-            counts: [s.bars, s.bars_held, s.trades, s.wins, s.refused, s.overflows, returns.count, 0],
+            counts: [s.bars, s.bars_held, s.trades, s.wins, s.refused, s.overflows, returns.count, s.liquidations],
             money: [
                 words(s.gained),
                 words(s.lost),
@@ -222,7 +230,7 @@ impl Outcome {
     /// The kernel's.
     #[must_use]
     pub const fn summary(&self) -> Summary {
-        let [bars, bars_held, trades, wins, refused, overflows, count, _] = self.counts;
+        let [bars, bars_held, trades, wins, refused, overflows, count, liquidations] = self.counts;
         let [gained, lost, turnover, fees, funding, equity, peak] = self.money;
         let [drawdown, sum, squares, losses_squared, last_equity] = self.numbers;
         Summary {
@@ -240,6 +248,7 @@ impl Outcome {
             drawdown,
             returns: Returns { count, sum, squares, losses_squared, last_equity },
             refused,
+            liquidations,
             overflows,
             digest: self.digest,
         }
@@ -281,6 +290,7 @@ mod tests {
                         notional_max: 2e4,
                         notional_min: 10.0,
                     },
+                    margin: Margin { leverage: 10.0, maintenance_rate: 0.005, fee_rate: 500_000 },
                     scale: Scale::new(price_decimals, decimals - price_decimals).expect("at most 18 together"),
                     initial_cash: 1e4,
                 };
@@ -306,6 +316,7 @@ mod tests {
             drawdown: 0.5,
             returns: Returns { count: 5, sum: 1.0, squares: 2.0, losses_squared: 3.0, last_equity: 4.0 },
             refused: 6,
+            liquidations: 8,
             overflows: 7,
             digest: u64::MAX,
         };
