@@ -47,6 +47,7 @@ enum Op {
     MulWide,
     MadLow,
     Div,
+    Reciprocal,
     Sqrt,
     Neg,
     Abs,

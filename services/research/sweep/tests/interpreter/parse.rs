@@ -312,6 +312,7 @@ impl Reader<'_> {
             ["mul", "wide"] => Op::MulWide,
             ["mad", "lo"] => Op::MadLow,
             ["div", "rn"] => Op::Div,
+            ["rcp", "rn"] => Op::Reciprocal,
             ["sqrt", "rn"] => Op::Sqrt,
             ["neg"] => Op::Neg,
             ["abs"] => Op::Abs,

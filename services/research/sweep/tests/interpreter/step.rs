@@ -253,7 +253,7 @@ fn plain(op: Op, ty: Type, values: [u64; 3], carry: &mut bool) -> u64 {
         Op::CountOnes => u64::from((a & mask(bits)).count_ones()),
         Op::LeadingZeros => u64::from((a & mask(bits)).leading_zeros() + bits - 64),
         Op::Reverse => a.reverse_bits() >> (64 - bits),
-        Op::Div | Op::Sqrt => panic!("{op:?} of whole numbers is not known"),
+        Op::Div | Op::Reciprocal | Op::Sqrt => panic!("{op:?} of whole numbers is not known"),
     };
     result & mask(bits)
 }
@@ -281,6 +281,7 @@ fn of_f64(op: Op, [a, b, _]: [f64; 3]) -> f64 {
         Op::Sub { .. } => a - b,
         Op::MulLow => a * b,
         Op::Div => a / b,
+        Op::Reciprocal => 1.0 / a,
         Op::Sqrt => a.sqrt(),
         Op::Neg => -a,
         Op::Abs => a.abs(),
