@@ -2,16 +2,20 @@
 //! is one, on a GPU.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test says what broke by panicking
 
+#[path = "../../../../tests/bench/src/sweep/load.rs"]
+#[allow(dead_code)]
+mod load;
 mod study;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Instant;
 
+use mesh_kernel::sizing::SizingMethod;
 use mesh_kernel::strategy::e3::E3;
 use mesh_kernel::strategy::funding_fade::FundingFade;
 use mesh_kernel::strategy::momentum::Momentum;
-use mesh_sweep::{Shared, Swept, streaming};
+use mesh_sweep::{History, Inputs, Shared, Swept, streaming};
 use proptest::prelude::*;
 use study::{Random, Study, in_parts};
 use sweep::gpu::{self, Gpu, GpuError};
@@ -171,13 +175,21 @@ fn without_a_gpu_one_line_says_so_unless_it_is_demanded() {
     }
 }
 
+/// A GPU of this machine, or a line that there is none.
+fn real_gpu() -> Option<Gpu> {
+    match Gpu::open() {
+        Ok(gpu) => Some(gpu),
+        Err(error) => {
+            eprintln!("skipped, nothing was compared on a GPU: {error}");
+            None
+        }
+    }
+}
+
 /// `./manage.sh test gpu`.
 #[test]
 fn whole_studies_on_this_machine_s_gpu_are_the_cpu_s() {
-    let gpu = match Gpu::open() {
-        Ok(gpu) => gpu,
-        Err(error) => return println!("skipped, nothing was compared on a GPU: {error}"),
-    };
+    let Some(gpu) = real_gpu() else { return };
     println!("on {}", gpu.name());
     let start = Instant::now();
     for seed in 100..120 {
@@ -188,6 +200,34 @@ fn whole_studies_on_this_machine_s_gpu_are_the_cpu_s() {
     println!(
         "60 studies of 20,000 configurations: the same to the last bit, in {:.1} s",
         start.elapsed().as_secs_f64()
+    );
+}
+
+/// The same over bars and parameters of the benchmark, and how fast: every 64th configuration is compared.
+#[test]
+fn a_long_study_on_this_machine_s_gpu_is_the_cpu_s() {
+    const CONFIGURATIONS: usize = 1 << 17;
+    let Some(gpu) = real_gpu() else { return };
+    let scale = load::scale().unwrap();
+    let history = History::new(&load::bars(100_000), &[], Inputs::default(), scale, load::DAY_NS).unwrap();
+    let rules = load::rules(scale, SizingMethod::Volatility { risk_fraction: 0.01 });
+    let params = load::full(CONFIGURATIONS);
+    let shared = Shared::<Momentum>::new(&history, &params);
+    let run = || gpu.run(&shared, &rules, 0..CONFIGURATIONS, u64::MAX, &mut |_| true).unwrap().unwrap();
+    // The first launch waits for the code to come to the card.
+    let found = run();
+    let start = Instant::now();
+    assert_eq!(run(), found);
+    let seconds = start.elapsed().as_secs_f64();
+    let compared: Vec<_> = (0..CONFIGURATIONS).step_by(64).map(|i| params[i]).collect();
+    let of_cpu = Shared::<Momentum>::new(&history, &compared).run(&rules, 0..compared.len());
+    assert_eq!(found.iter().step_by(64).copied().collect::<Vec<_>>(), of_cpu);
+    let work = CONFIGURATIONS as f64 * history.len() as f64;
+    println!(
+        "{CONFIGURATIONS} configurations over {} bars on {}: {seconds:.2} s, {:.2e} configuration-bars/s, copies included",
+        history.len(),
+        gpu.name(),
+        work / seconds
     );
 }
 
