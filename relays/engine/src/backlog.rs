@@ -144,6 +144,11 @@ impl Backlog {
         self.conflation = None;
         self.queue.truncate(self.boundary);
         self.queue.extend_from_slice(last);
+        // It may take long until this is read.
+        self.queue.drain(..self.cursor);
+        self.boundary -= self.cursor;
+        self.cursor = 0;
+        self.queue.shrink_to_fit();
     }
 
     /// The bytes to write next; empty when nothing waits.

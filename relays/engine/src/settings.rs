@@ -34,7 +34,7 @@ pub struct RelaySettings {
     pub heartbeat_ms: u64,
     /// A connection that nothing came from for so long is ended.
     pub idle_timeout_ms: u64,
-    /// How long a connection that is being ended is given to read why.
+    /// How long a connection that is being ended is given to read why: it may be stopped, and costs little meanwhile.
     pub linger_ms: u64,
     /// Publishers are asked for fresh snapshots at most this often.
     pub snapshot_interval_ms: u64,
@@ -93,7 +93,7 @@ impl RelaySettings {
         handshake_timeout_ms: 2_000,
         heartbeat_ms: 5_000,
         idle_timeout_ms: 60_000,
-        linger_ms: 1_000,
+        linger_ms: 60_000,
         snapshot_interval_ms: 250,
     };
 

@@ -56,6 +56,26 @@ impl Figure {
         }
     }
 
+    /// The same, of values and references that were measured at the same time: the ratio is the median of each pair's.
+    pub(crate) fn paired(
+        name: impl Into<String>,
+        unit: (&'static str, Sense),
+        values: &[f64],
+        reference: impl Into<String>,
+        references: &[f64],
+        target: Option<f64>,
+    ) -> Self {
+        let ratios: Vec<f64> = values
+            .iter()
+            .zip(references)
+            .map(|(value, reference)| match unit.1 {
+                Sense::Less => value / reference,
+                Sense::More => reference / value,
+            })
+            .collect();
+        Self { ratio: median(&ratios), ..Self::new(name, unit, values, reference, references, target) }
+    }
+
     /// Prints it: a line of JSON, or a line for people.
     pub(crate) fn print(&self, output: &Output) {
         if output.json {
@@ -106,6 +126,8 @@ mod tests {
         let time = Figure::new("t", ("ns", Sense::Less), &[10.0], "r", &[20.0], None);
         let rate = Figure::new("r", ("/s", Sense::More), &[20.0], "r", &[10.0], None);
         assert_eq!((time.ratio, rate.ratio), (0.5, 0.5));
+        let paired = Figure::paired("p", ("ns", Sense::Less), &[10.0, 90.0, 12.0], "r", &[20.0, 180.0, 12.0], None);
+        assert_eq!(paired.ratio, 0.5, "what met both does not count");
         let noisy = Figure::new("n", ("ns", Sense::Less), &[10.0, 900.0, 10.0, 8.0, 12.0], "r", &[20.0], None);
         assert_eq!(noisy.spread, 0.2, "what is far out does not count");
         let json = serde_json::to_value(&time).expect("plain");

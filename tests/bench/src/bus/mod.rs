@@ -3,6 +3,7 @@
 mod codec;
 mod plan;
 mod publisher;
+mod scene;
 mod servers;
 mod subscriber;
 mod wires;
@@ -33,6 +34,9 @@ pub(crate) struct Options {
     /// Length of one throughput or latency run
     #[arg(long, default_value_t = 1_000)]
     run_ms: u64,
+    /// How long a subscriber is stopped
+    #[arg(long, default_value_t = 5)]
+    stopped_s: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,71 +1,27 @@
 //! Which processes run for which figure, in turn.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use super::subscriber::Latency;
+use super::scene::Scene;
 use super::wires::System;
-use super::{Load, Options, Outcome, Task};
+use super::{Load, Options, Outcome};
 use crate::figure::{Figure, Sense};
 
 const RATES: [u64; 2] = [10_000, 100_000];
-const FIRST_SUBSCRIBER: u16 = 20;
-
-/// A process of a measurement; it ends with this.
-struct Running {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Outcome<Self> {
-        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::piped()).spawn()?;
-        let lines = BufReader::new(child.stdout.take().ok_or("its output is piped")?);
-        Ok(Self { child, lines })
-    }
-
-    fn task(task: &Task) -> Outcome<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("child").arg(serde_json::to_string(task)?);
-        let mut running = Self::start(command)?;
-        running.line()?;
-        Ok(running)
-    }
-
-    fn line(&mut self) -> Outcome<String> {
-        let mut line = String::new();
-        if self.lines.read_line(&mut line)? == 0 {
-            return Err("a process of the measurement ended early".into());
-        }
-        Ok(line.trim().to_owned())
-    }
-
-    fn signal(&self, signal: Signal) -> Outcome<()> {
-        let pid = Pid::from_child(&self.child);
-        Ok(kill_process(pid, signal)?)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+/// So many messages a second fill a stopped subscriber's backlog within two seconds.
+const STOPPED_RATE: u64 = 50_000;
 
 /// What is measured, against whom.
 pub(super) struct Plan<'o> {
     options: &'o Options,
     peers: Vec<System>,
-    zmq_proxy: Option<PathBuf>,
-    dir: tempfile::TempDir,
+    pub(super) zmq_proxy: Option<PathBuf>,
+    pub(super) dir: tempfile::TempDir,
 }
 
 impl<'o> Plan<'o> {
@@ -96,20 +52,31 @@ impl<'o> Plan<'o> {
         [System::Relay, System::Forwarder].into_iter().chain(self.peers.iter().copied()).collect()
     }
 
-    /// Delivered messages a second, to all subscribers together.
+    /// Delivered messages a second, to all subscribers together; and the processor time that each costs all processes
+    /// together, which says the same on a machine that does other work too.
     pub(super) fn throughput(&self) -> Outcome<()> {
-        let unit = ("M msg/s", Sense::More);
         for subscribers in [1, 4, 16] {
-            let rates = self.in_turn(&self.systems(), |system| {
+            let results = self.in_turn(&self.systems(), |system| {
                 let load = Load::Full { run_ms: self.options.run_ms };
-                let mut scene = Scene::new(self, system, subscribers, load)?;
-                let rate: f64 = scene.publisher.line()?.parse()?;
-                Ok(rate * subscribers as f64 / 1e6)
+                let mut scene = Scene::idle(self, system, subscribers, load)?;
+                let before_ns = scene.cpu_ns()?;
+                scene.go()?;
+                let line = scene.publisher.line()?;
+                let cpu_ns = scene.cpu_ns()? - before_ns;
+                let (rate, messages) = line.split_once(' ').ok_or("a rate and a count")?;
+                let (rate, messages): (f64, f64) = (rate.parse()?, messages.parse()?);
+                Ok((rate * subscribers as f64 / 1e6, cpu_ns / (messages * subscribers as f64)))
             })?;
-            let name = format!("bus.throughput.{subscribers}_subscribers");
-            self.print(&name, unit, &rates, System::Forwarder, Some(1.0 / 0.7));
-            for peer in &self.peers {
-                self.print(&format!("{name}.vs_{}", peer.word()), unit, &rates, *peer, Some(0.25));
+            let rates = each(&results, |(rate, _)| *rate);
+            let costs = each(&results, |(_, cost)| *cost);
+            for (kind, unit, values) in
+                [("throughput", ("M msg/s", Sense::More), &rates), ("processor_time", ("ns/msg", Sense::Less), &costs)]
+            {
+                let name = format!("bus.{kind}.{subscribers}_subscribers");
+                self.print(&name, unit, values, System::Forwarder, Some(1.0 / 0.7));
+                for peer in &self.peers {
+                    self.print(&format!("{name}.vs_{}", peer.word()), unit, values, *peer, Some(0.25));
+                }
             }
         }
         Ok(())
@@ -123,10 +90,8 @@ impl<'o> Plan<'o> {
                 let mut scene = Scene::new(self, system, 1, self.paced(rate))?;
                 scene.latencies()?.first().copied().ok_or_else(|| "one subscriber".into())
             })?;
-            let of = |pick: fn(&Latency) -> f64| -> BTreeMap<System, Vec<f64>> {
-                latencies.iter().map(|(system, runs)| (*system, runs.iter().map(pick).collect())).collect()
-            };
-            for (share, values, target) in [("p50", of(|l| l.p50_us), 1.2), ("p99", of(|l| l.p99_us), 1.5)] {
+            let (p50, p99) = (each(&latencies, |of| of.p50_us), each(&latencies, |of| of.p99_us));
+            for (share, values, target) in [("p50", p50, 1.2), ("p99", p99, 1.5)] {
                 let name = format!("bus.latency.{rate}_per_s.{share}");
                 self.print(&name, unit, &values, System::Forwarder, Some(target));
                 for peer in &self.peers {
@@ -137,26 +102,51 @@ impl<'o> Plan<'o> {
         Ok(())
     }
 
-    /// What a stopped subscriber costs the others: the 99th percentile of three, with the fourth running and stopped.
+    /// What a stopped subscriber costs the others, and the relay in memory: two scenes at the same time, of which one has
+    /// a subscriber that is stopped, so that whatever else the machine does meets both.
     pub(super) fn stopped(&self) -> Outcome<()> {
-        let rate = 100_000;
+        let stop = Duration::from_secs(self.options.stopped_s);
+        let messages = STOPPED_RATE * self.options.stopped_s;
+        let load = Load::Paced { rate: STOPPED_RATE, messages };
         let (mut running, mut stopped) = (Vec::new(), Vec::new());
         for _ in 0..self.options.output.runs {
-            for (stop, results) in [(false, &mut running), (true, &mut stopped)] {
-                let mut scene = Scene::idle(self, System::Relay, 4, self.paced(rate))?;
-                if stop && let Some(last) = scene.subscribers.last() {
-                    last.signal(Signal::STOP)?;
-                }
+            let mut scenes = [Scene::idle(self, System::Relay, 4, load)?, Scene::idle(self, System::Relay, 4, load)?];
+            let [_, other] = &scenes;
+            other.subscribers.last().ok_or("there are four")?.signal(Signal::STOP)?;
+            for scene in &mut scenes {
                 scene.go()?;
+            }
+            std::thread::sleep(stop);
+            for (scene, results) in scenes.iter_mut().zip([&mut running, &mut stopped]) {
                 let last = scene.subscribers.pop();
                 let latencies = scene.latencies()?;
+                let p99_us = latencies.iter().map(|latency| latency.p99_us).sum::<f64>() / latencies.len() as f64;
+                results.push((p99_us, scene.server_peak_mib()?));
                 drop(last);
-                results.push(latencies.iter().map(|latency| latency.p99_us).sum::<f64>() / latencies.len() as f64);
             }
         }
-        let name = "bus.stopped_subscriber.others_p99";
-        Figure::new(name, ("us", Sense::Less), &stopped, "none stopped", &running, Some(1.2))
-            .print(&self.options.output);
+        let pick =
+            |of: fn(&(f64, f64)) -> f64| [&stopped, &running].map(|runs| runs.iter().map(of).collect::<Vec<_>>());
+        let [with, without] = pick(|(p99_us, _)| *p99_us);
+        Figure::paired(
+            "bus.stopped_subscriber.others_p99",
+            ("us", Sense::Less),
+            &with,
+            "none stopped",
+            &without,
+            Some(1.2),
+        )
+        .print(&self.options.output);
+        let [with, without] = pick(|(_, peak_mib)| *peak_mib);
+        Figure::paired(
+            "bus.stopped_subscriber.relay_memory",
+            ("MiB", Sense::Less),
+            &with,
+            "none stopped",
+            &without,
+            None,
+        )
+        .print(&self.options.output);
         Ok(())
     }
 
@@ -192,88 +182,9 @@ impl<'o> Plan<'o> {
     }
 }
 
-/// One server, its subscribers, and a publisher.
-struct Scene {
-    _server: Running,
-    subscribers: Vec<Running>,
-    publisher: Running,
-    _dir: tempfile::TempDir,
-}
-
-impl Scene {
-    fn new(plan: &Plan<'_>, system: System, subscribers: usize, load: Load) -> Outcome<Self> {
-        let mut scene = Self::idle(plan, system, subscribers, load)?;
-        scene.go()?;
-        Ok(scene)
-    }
-
-    /// Everybody is there; the publisher waits for [`Scene::go`].
-    fn idle(plan: &Plan<'_>, system: System, subscribers: usize, load: Load) -> Outcome<Self> {
-        let dir = tempfile::tempdir_in(plan.dir.path())?;
-        let (server, address) = start_server(plan, system, dir.path(), subscribers)?;
-        let acks = dir.path().join("acks");
-        let task = Task::Publisher { system, address: address.clone(), acks: acks.clone(), subscribers, load };
-        let publisher = Running::task(&task)?;
-        let mut running = Vec::new();
-        for source in (FIRST_SUBSCRIBER..).take(subscribers) {
-            let (address, acks) = (address.clone(), acks.clone());
-            running.push(Running::task(&Task::Subscriber { system, address, acks, source, load })?);
-        }
-        Ok(Self { _server: server, subscribers: running, publisher, _dir: dir })
-    }
-
-    fn go(&mut self) -> Outcome<()> {
-        let input = self.publisher.child.stdin.as_mut().ok_or("its input is piped")?;
-        Ok(input.write_all(b"go\n")?)
-    }
-
-    fn latencies(&mut self) -> Outcome<Vec<Latency>> {
-        let mut latencies = Vec::new();
-        for subscriber in &mut self.subscribers {
-            latencies.push(serde_json::from_str(&subscriber.line()?)?);
-        }
-        Ok(latencies)
-    }
-}
-
-/// Starts what carries messages and waits until it can be reached.
-fn start_server(plan: &Plan<'_>, system: System, dir: &Path, subscribers: usize) -> Outcome<(Running, PathBuf)> {
-    let address = dir.join("run").join("bus");
-    if matches!(system, System::Relay | System::Forwarder) {
-        let server = Running::task(&Task::Server { system, address: address.clone(), subscribers })?;
-        return Ok((server, address));
-    }
-    std::fs::create_dir_all(dir.join("run"))?;
-    let (mut command, address) = match (system, &plan.zmq_proxy) {
-        (System::Redis, _) => {
-            let mut command = Command::new("redis-server");
-            command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(&address);
-            (command, address)
-        }
-        (System::Nats, _) => {
-            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-            let mut command = Command::new("nats-server");
-            command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
-            (command, PathBuf::from(format!("nats.{port}")))
-        }
-        (_, Some(proxy)) => {
-            let mut command = Command::new(proxy);
-            command.arg(format!("ipc://{}", address.display()));
-            command.arg(format!("ipc://{}", address.with_extension("out").display()));
-            (command, address)
-        }
-        (_, None) => return Err("there is no proxy".into()),
-    };
-    command.stderr(Stdio::null());
-    let server = Running::start(command)?;
-    let begun = Instant::now();
-    while !super::wires::is_there(system, &address) {
-        if begun.elapsed() > Duration::from_secs(5) {
-            return Err(format!("{} does not answer", system.name()).into());
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    Ok((server, address))
+/// One figure of each run.
+fn each<T>(results: &BTreeMap<System, Vec<T>>, pick: fn(&T) -> f64) -> BTreeMap<System, Vec<f64>> {
+    results.iter().map(|(system, runs)| (*system, runs.iter().map(pick).collect())).collect()
 }
 
 /// Compiles the proxy that carries ZeroMQ's messages; `None` where its header or a compiler is missing.

@@ -94,7 +94,7 @@ impl Acks {
     }
 }
 
-/// Prints messages a second, where the load is full.
+/// Prints messages a second and how many there were, where the load is full.
 pub(super) fn run(system: System, address: &Path, acks: &Path, subscribers: usize, load: Load) -> Outcome<()> {
     let listener = UnixListener::bind(acks)?;
     println!("ready");
@@ -121,7 +121,7 @@ fn full(source: &mut Source, stream: &mut Stream, acks: &mut Acks, run: Duration
         }
     }
     acks.wait_for(source.sequence)?;
-    println!("{}", source.sequence as f64 / begun.elapsed().as_secs_f64());
+    println!("{} {}", source.sequence as f64 / begun.elapsed().as_secs_f64(), source.sequence);
     Ok(())
 }
 
