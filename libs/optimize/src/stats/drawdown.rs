@@ -1,4 +1,5 @@
-//! How far and how long a path of equity was below its highest.
+//! How far and how long a path of equity was below its highest (Magdon-Ismail and Atiya, 'Maximum drawdown', 2004; Martin and
+//! McCann, 'The investor's guide to Fidelity funds', 1989).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
 //! Whether a parameter set is good because its surroundings are, or a lucky spike: a value is compared with those one step
-//! away in every parameter (the Moore neighbourhood of a grid).
+//! away in every parameter (the Moore neighbourhood of a grid). Robust parameters stand among good ones: Pardo, 'The evaluation
+//! and optimization of trading strategies' (2008), on the optimisation's profile.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! What is left of trades when fills are worse and fees are higher than assumed.
+//! What is left of trades when fills are worse and fees are higher than assumed: the gap between paper and reality (Perold, 'The
+//! implementation shortfall', 1988), widened on purpose.
 //!
 //! Slippage moves every fill against us by a share of its price: an entry of direction d at p becomes p (1 + d s), an exit
 //! p (1 - d s). Fees are a share of the slipped price, paid at both. The profit is linear in s, so the slippage at which

@@ -85,11 +85,14 @@ pub(crate) fn stress(file: &Path, fee_bps: f64, slippages: &[f64]) -> Result<Rep
         .collect();
     let fee = fee_bps * BP;
     let value = worse::breakeven_slippage_bp(&trades, fee);
-    let mut report =
-        Report::new("stress", value.clone(), "each fill is moved against the trade by a share of its price")
-            .stat("breakeven_slippage_bps", value.clone())
-            .stat("breakeven_fee_bps", worse::breakeven_fee(&trades, 0.0).map(|fee| fee / BP))
-            .stat("profit_with_double_fees", worse::total_profit(&trades, 0.0, 2.0 * fee));
+    let mut report = Report::new(
+        "stress",
+        value.clone(),
+        "Perold, 'The implementation shortfall', 1988; each fill is moved against the trade by a share of its price",
+    )
+    .stat("breakeven_slippage_bps", value.clone())
+    .stat("breakeven_fee_bps", worse::breakeven_fee(&trades, 0.0).map(|fee| fee / BP))
+    .stat("profit_with_double_fees", worse::total_profit(&trades, 0.0, 2.0 * fee));
     for slippage in slippages {
         report = report.stat(format!("profit_at_{slippage}_bps"), worse::total_profit(&trades, *slippage, fee));
     }
