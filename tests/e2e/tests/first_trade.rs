@@ -94,5 +94,8 @@ fn journals_repeat(mesh: &Mesh) {
         assert_eq!(report["journal_ending"], "finished", "{name}: {report}");
         assert!(report["outputs"].as_u64() > Some(0), "{name}: {report}");
         assert!(output.status.success());
+        let said = String::from_utf8_lossy(&mesh.run(&["replay", name]).stdout).into_owned();
+        assert!(said.contains("did the same again, bit for bit"), "{name}: {said}");
+        assert_eq!(mesh.json_lines(&["replay", name, "--json"])[0]["identical"], true);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use mesh_topology::{Kind, Layout, Limits, ProcessSpec, Restart, render};
 use mesh_types::SourceId;
+use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::console::Console;
 use crate::failure::{Failure, Outcome};
 use crate::home::{self, Chosen, Identity};
 
@@ -20,6 +22,9 @@ pub(crate) struct Options {
     /// Of a process: its run that started at this time [default: the last one]
     #[arg(long, value_name = "STARTED_NS")]
     run: Option<u64>,
+    /// Of a process: what came of it as JSON
+    #[arg(long)]
+    json: bool,
     /// Of a capture: recorded seconds a second; 0 for as fast as the relays take them
     #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
     speed: f64,
@@ -48,7 +53,7 @@ pub(crate) fn replay(layout: &Layout, what: &str, options: &Options) -> Outcome 
         )));
     };
     match chosen.topology.process(what) {
-        Some(process) => from_journal(layout, process, options.run),
+        Some(process) => from_journal(layout, process, options.run, options.json),
         None if Path::new(what).exists() => into_relays(layout, &chosen, identity, Path::new(what), options),
         None => {
             let names: Vec<&str> = chosen.topology.names().collect();
@@ -58,19 +63,50 @@ pub(crate) fn replay(layout: &Layout, what: &str, options: &Options) -> Outcome 
     }
 }
 
-/// The process's own binary runs its actor again and says whether it agrees.
-fn from_journal(layout: &Layout, process: &ProcessSpec, run: Option<u64>) -> Outcome {
+/// What a process says of a run that it repeated.
+#[derive(Debug, Deserialize)]
+struct Repeated {
+    batches: u64,
+    inputs: u64,
+    outputs: u64,
+    journal_ending: String,
+    identical: bool,
+    divergence: Option<String>,
+}
+
+/// The process's own binary runs its actor again, as it was configured then, and says whether it agrees.
+fn from_journal(layout: &Layout, process: &ProcessSpec, run: Option<u64>, json: bool) -> Outcome {
     let directory = layout.journal(&process.name);
-    let run = run.map(Ok).unwrap_or_else(|| last_run(&directory))?;
-    let error = Command::new(home::binaries()?.join(&process.binary))
+    let run = directory.join(run.map(Ok).unwrap_or_else(|| last_run(&directory))?.to_string());
+    let output = Command::new(home::binaries()?.join(&process.binary))
         .arg("--config")
-        .arg(layout.config_file(&process.name))
+        .arg(run.join("config.toml"))
         .arg("--replay")
-        .arg(directory.join(run.to_string()))
+        .arg(&run)
         .arg("--captures")
         .arg(layout.capture())
-        .exec();
-    Err(Failure::usage(format!("{} can't be started: {error}", process.binary)))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| Failure::usage(format!("{} can't be started: {error}", process.binary)))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let Ok(repeated) = serde_json::from_str::<Repeated>(&said) else {
+        return Err(Failure::usage(format!("the run in {} can't be repeated", run.display())));
+    };
+    let mut console = Console::new();
+    let text = if json { said.trim_end().to_owned() } else { told(&process.name, &repeated) };
+    console.line(text)?;
+    if repeated.identical { Ok(()) } else { Err(Failure::Silent) }
+}
+
+/// For people.
+fn told(name: &str, repeated: &Repeated) -> String {
+    let Repeated { batches, inputs, outputs, journal_ending, .. } = repeated;
+    let what =
+        format!("{inputs} inputs in {batches} batches, {outputs} messages said; its journal is {journal_ending}");
+    match &repeated.divergence {
+        None => format!("✓ {name} did the same again, bit for bit: {what}"),
+        Some(divergence) => format!("✗ {name} did something else: {what}\n{divergence}"),
+    }
 }
 
 fn last_run(directory: &Path) -> Outcome<u64> {
@@ -123,4 +159,23 @@ fn settings(capture: &Path, options: &Options) -> Outcome<Table> {
         }
     }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_run_is_told_in_words() {
+        let line = r#"{"process":"p","journal":"j","batches":2,"inputs":3,"outputs":4,"state_digest":"0",
+            "journal_ending":"finished","identical":true,"divergence":null}"#;
+        let mut repeated: Repeated = serde_json::from_str(line).expect("as the runtime prints it");
+        let text = told("portfolio", &repeated);
+        assert_eq!(
+            text,
+            "✓ portfolio did the same again, bit for bit: 3 inputs in 2 batches, 4 messages said; its journal is finished"
+        );
+        repeated.divergence = Some("batch 1: digests differ".to_owned());
+        assert!(told("portfolio", &repeated).ends_with("\nbatch 1: digests differ"));
+    }
 }
