@@ -33,6 +33,25 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
 }
 
+/// The reader's own files, by the names that the documents give them: a document that names another needs it here.
+fn examples() -> [(&'static str, String); 4] {
+    let wave = |index: i32, length: f64| (f64::from(index) / length).sin();
+    let mut bars = "ts_ms,open,high,low,close,volume\n".to_owned();
+    let mut returns = "return\n".to_owned();
+    let mut trials = "a,b,c,d\n".to_owned();
+    for index in 0..600 {
+        let price = 100.0 + 10.0 * wave(index, 25.0);
+        let time = 1_700_000_000_000_i64 + 60_000 * i64::from(index);
+        let (high, low) = (price + 0.5, price - 0.5);
+        writeln!(bars, "{time},{price:.2},{high:.2},{low:.2},{price:.2},10").expect("written");
+        writeln!(returns, "{:.6}", 0.001 + 0.01 * wave(index, 3.0)).expect("written");
+        let trial = [2.0, 3.0, 5.0, 7.0].map(|length| format!("{:.6}", 0.0005 + 0.01 * wave(index, length)));
+        writeln!(trials, "{}", trial.join(",")).expect("written");
+    }
+    let spec = "[[indicator]]\nname = \"rsi\"\nperiod = 14\noutput = \"rsi_14\"\n".to_owned();
+    [("BARS.csv", bars), ("SPEC.toml", spec), ("RETURNS.csv", returns), ("TRIALS.csv", trials)]
+}
+
 /// A source tree for one reader: linked, but for what commands write to.
 struct Reader {
     tree: tempfile::TempDir,
@@ -65,16 +84,9 @@ impl Reader {
         fs::create_dir(&tools).expect("made");
         fs::write(tools.join("cargo"), CARGO).expect("written");
         fs::set_permissions(tools.join("cargo"), fs::Permissions::from_mode(0o755)).expect("set");
-        let mut bars = "ts_ms,open,high,low,close,volume\n".to_owned();
-        for index in 0..600 {
-            let price = 100.0 + 10.0 * (f64::from(index) / 25.0).sin();
-            let time = 1_700_000_000_000_i64 + 60_000 * i64::from(index);
-            let (high, low) = (price + 0.5, price - 0.5);
-            writeln!(bars, "{time},{price:.2},{high:.2},{low:.2},{price:.2},10").expect("written");
+        for (name, text) in examples() {
+            fs::write(tree.path().join(name), text).expect("written");
         }
-        fs::write(tree.path().join("BARS.csv"), bars).expect("written");
-        let spec = "[[indicator]]\nname = \"rsi\"\nperiod = 14\noutput = \"rsi_14\"\n";
-        fs::write(tree.path().join("SPEC.toml"), spec).expect("written");
         Self { tree, address: mesh::free_address() }
     }
 
