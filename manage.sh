@@ -45,7 +45,7 @@ Develop
   check [PROFILE]     check a topology and each process's settings
   test [FILTER]       all tests, or those whose names hold FILTER
   test gpu            whole studies on this machine's GPU against the CPU, bit for bit
-  bench NAME          measure: bus, or what `bench --help` lists
+  bench NAME          measure: bus, sweep, or what `bench --help` lists
   fuzz NAME --seconds N, fuzz --list
 
 Every other word goes to `mesh`; `./manage.sh mesh --help` lists its words.

@@ -3,6 +3,7 @@
 
 mod bus;
 mod figure;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ struct Arguments {
 enum What {
     /// Codec, relays and peers.
     Bus(bus::Options),
+    /// Configurations over bars; the sampler; peers.
+    Sweep(sweep::Options),
     /// One process of a measurement.
     #[command(hide = true)]
     Child {
@@ -42,6 +45,7 @@ struct Output {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().what {
         What::Bus(options) => bus::run(&options),
+        What::Sweep(options) => sweep::run(&options),
         What::Child { task } => bus::run_child(&task),
     };
     match outcome {
