@@ -7,7 +7,7 @@ optuna-N      seconds of TPE (multivariate) for a trial after N finished ones
 import os
 
 # One core: numba and numpy look at these when they are imported.
-os.environ.update(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+os.environ.update(TQDM_DISABLE="1", NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import random
 import sys
