@@ -348,7 +348,7 @@ impl<D: Decider> Run<'_, D> {
 
 impl Settings {
     /// Lots of an entry; 0 for none.
-    fn lots(&self, input: &SizingInput) -> i64 {
+    pub(crate) fn lots(&self, input: &SizingInput) -> i64 {
         match &self.sizing {
             Sizing::Quantity(quantity) => self.decimals.scale().lots(*quantity),
             Sizing::Rules(rules) => self.decimals.scale().lots(rules.size(input).notional / input.price),

@@ -57,6 +57,24 @@ pub(crate) struct Order {
     pub(crate) at: At,
 }
 
+/// A fill at its exact price. Lots are negative to sell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exact {
+    pub(crate) lots: i64,
+    pub(crate) ticks: i64,
+    pub(crate) fee_rate: i64,
+    pub(crate) at: At,
+}
+
+/// What an order gets after slippage.
+fn exact(costs: &Costs, decimals: &Decimals, order: &Order) -> Exact {
+    let (scale, is_buy) = (decimals.scale(), order.lots > 0);
+    let amount = scale.quantity(order.lots).abs() * order.price;
+    let slipped = costs.slipped(order.price, is_buy, amount, order.liquidity);
+    let ticks = scale.ticks_against(slipped, is_buy);
+    Exact { lots: order.lots, ticks, fee_rate: costs.fee_rate(order.liquidity), at: order.at }
+}
+
 /// The books of one symbol.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Books {
@@ -98,9 +116,15 @@ impl Books {
 
     /// Adds to the position; the price of the fill.
     pub(crate) fn enter(&mut self, costs: &Costs, decimals: &Decimals, order: &Order) -> Result<f64, Overflow> {
-        let (ticks, fee) = self.fill(costs, decimals, order)?;
-        self.entry_fees += fee;
-        Ok(decimals.scale().price(ticks))
+        let at = exact(costs, decimals, order);
+        self.enter_at(&at)?;
+        Ok(decimals.scale().price(at.ticks))
+    }
+
+    /// The same at an exact price.
+    fn enter_at(&mut self, fill: &Exact) -> Result<(), Overflow> {
+        self.entry_fees += self.fill(fill)?;
+        Ok(())
     }
 
     /// Closes part of the position, or all of it.
@@ -112,12 +136,17 @@ impl Books {
         decimals: &Decimals,
         order: &Order,
     ) -> Result<Trade, Overflow> {
+        self.exit_at(symbol, reason, &exact(costs, decimals, order))
+    }
+
+    /// The same at an exact price.
+    fn exit_at(&mut self, symbol: usize, reason: ExitReason, fill: &Exact) -> Result<Trade, Overflow> {
         let (side, held, entry_price) = (self.side(), self.account.position.saturating_abs(), self.entry_price());
-        let lots = order.lots.saturating_abs();
+        let lots = fill.lots.saturating_abs();
         let entry_fees = share(self.entry_fees, lots, held)?;
         let funding = share(self.held_funding, lots, held)?;
         let realised = self.account.realised;
-        let (exit_price, fee) = self.fill(costs, decimals, order)?;
+        let fee = self.fill(fill)?;
         self.entry_fees -= entry_fees;
         self.held_funding -= funding;
         let fees = entry_fees + fee;
@@ -126,11 +155,11 @@ impl Books {
             side,
             quantity: lots,
             entry_price,
-            exit_price,
+            exit_price: fill.ticks,
             entry_ns: self.began.time_ns,
-            exit_ns: order.at.time_ns,
+            exit_ns: fill.at.time_ns,
             entry_bar: self.began.bar,
-            exit_bar: order.at.bar,
+            exit_bar: fill.at.bar,
             pnl: self.account.realised - realised - fees + funding,
             fees,
             funding,
@@ -139,15 +168,37 @@ impl Books {
         })
     }
 
-    /// Books a fill: its price in ticks and its fee.
-    fn fill(&mut self, costs: &Costs, decimals: &Decimals, order: &Order) -> Result<(i64, Money), Overflow> {
-        let (scale, is_buy) = (decimals.scale(), order.lots > 0);
-        let amount = scale.quantity(order.lots).abs() * order.price;
-        let slipped = costs.slipped(order.price, is_buy, amount, order.liquidity);
-        let ticks = scale.ticks_against(slipped, is_buy);
-        let booked = self.account.fill(order.lots, ticks, costs.fee_rate(order.liquidity))?;
-        self.turnover = self.turnover.checked_add(notional(ticks, order.lots)?.saturating_abs()).ok_or(Overflow)?;
-        Ok((ticks, booked.fee))
+    /// Takes a fill that a venue reported: closes what is held against it, and opens with the rest, in a market of this kind.
+    pub(crate) fn take(
+        &mut self,
+        symbol: usize,
+        reason: ExitReason,
+        regime: Regime,
+        fill: &Exact,
+    ) -> Result<Option<Trade>, Overflow> {
+        let held = self.account.position;
+        let is_against = held != 0 && (held > 0) != (fill.lots > 0);
+        let closing = if is_against { fill.lots.saturating_abs().min(held.saturating_abs()) * fill.lots.signum() } else { 0 };
+        let closed = match closing {
+            0 => None,
+            lots => Some(self.exit_at(symbol, reason, &Exact { lots, ..*fill })?),
+        };
+        let lots = fill.lots - closing;
+        if lots != 0 {
+            if self.account.position == 0 {
+                (self.began, self.regime) = (fill.at, regime);
+            }
+            self.enter_at(&Exact { lots, ..*fill })?;
+        }
+        Ok(closed)
+    }
+
+    /// Books a fill: its fee.
+    fn fill(&mut self, fill: &Exact) -> Result<Money, Overflow> {
+        let booked = self.account.fill(fill.lots, fill.ticks, fill.fee_rate)?;
+        let amount = notional(fill.ticks, fill.lots)?.saturating_abs();
+        self.turnover = self.turnover.checked_add(amount).ok_or(Overflow)?;
+        Ok(booked.fee)
     }
 
     /// Pays funding on what is held.

@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod monthly;
 pub mod outcome;
 pub mod strategy;
+pub mod ticks;
 pub mod watch;
 
 pub use data::{DataError, Funding, Series, TimedBar};

@@ -1,0 +1,147 @@
+//! The kernel's strategies on ticks: the same decisions at the close of bars, carried out at the market.
+//!
+//! Entries and exits are market orders, sent when the bar was seen to close; stops and targets are watched on closed bars, as
+//! with the preset `next_open`. What the book does not fill is cancelled: a position that its strategy has given up is sent
+//! to the market again at each close until it is gone; an entry of which nothing was filled is taken back.
+
+use mesh_kernel::fills::Anchor;
+use mesh_kernel::indicators::market::{book_imbalance, spread_bp};
+use mesh_kernel::sizing::SizingInput;
+use mesh_kernel::{Action, Context, Decision, ExitReason, Side};
+use mesh_ticks::{OrderKind, Report};
+use mesh_types::Side as OrderSide;
+
+use super::desk::{Desk, Market, TickStrategy, fill_of};
+use crate::data::TimedBar;
+use crate::engine::Settings;
+use crate::strategy::Decider;
+
+/// Levels a side that the imbalance is made of.
+const IMBALANCE_LEVELS: usize = 5;
+
+/// An entry on its way.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: u64,
+    /// To a position that was held.
+    adds: bool,
+    filled: bool,
+}
+
+/// A strategy of the kernel on ticks.
+#[derive(Clone, Debug)]
+pub struct KernelTrader<'a, D> {
+    decider: D,
+    settings: &'a Settings,
+    entry: Option<Entry>,
+    exit: Option<u64>,
+    why: ExitReason,
+}
+
+impl<'a, D: Decider> KernelTrader<'a, D> {
+    /// Before the first bar.
+    #[must_use]
+    pub const fn new(decider: D, settings: &'a Settings) -> Self {
+        Self { decider, settings, entry: None, exit: None, why: ExitReason::None }
+    }
+
+    fn context(&self, market: &Market<'_>) -> Context {
+        let scale = self.settings.decimals.scale();
+        let quantities = |side| {
+            let mut top = [0.0; IMBALANCE_LEVELS];
+            for (slot, level) in top.iter_mut().zip(market.book.levels(side)) {
+                *slot = scale.quantity(level.quantity);
+            }
+            top
+        };
+        let touch = market.book.touch();
+        let imbalance = |_| book_imbalance(&quantities(OrderSide::Buy), &quantities(OrderSide::Sell));
+        Context {
+            spread_bp: touch.map(|(bid, ask)| spread_bp(scale.price(bid.price), scale.price(ask.price))),
+            book_imbalance: touch.map(imbalance),
+            funding_bp_8h: market.funding_bp_8h,
+            ..Context::default()
+        }
+    }
+
+    fn leave(&mut self, lots: i64, reason: ExitReason, desk: &mut Desk) {
+        if lots != 0 {
+            let side = if lots > 0 { OrderSide::Sell } else { OrderSide::Buy };
+            self.why = reason;
+            self.exit = Some(desk.submit(side, OrderKind::Market, 0, lots.saturating_abs(), reason));
+        }
+    }
+
+    fn enter(&mut self, decision: &Decision, bar: &TimedBar, ends: bool, adds: bool, desk: &mut Desk) {
+        let (scale, price) = (self.settings.decimals.scale(), bar.bar.close);
+        let held = if ends { 0.0 } else { (scale.quantity(desk.account.position) * price).abs() };
+        let input = SizingInput {
+            equity: desk.account.equity(scale.ticks(price)).map_or(0.0, |equity| scale.money(equity)),
+            open_notional: held,
+            position_notional: held,
+            price,
+            stop_price: decision.stop_price,
+            tier: decision.confidence,
+        };
+        let lots = self.settings.lots(&input);
+        if lots <= 0 {
+            desk.refused += 1;
+            if !adds {
+                self.decider.trader().position = Default::default();
+            }
+            return;
+        }
+        let side = if decision.entry() == Action::EnterLong { OrderSide::Buy } else { OrderSide::Sell };
+        let id = desk.submit(side, OrderKind::Market, 0, lots, ExitReason::None);
+        self.entry = Some(Entry { id, adds, filled: false });
+    }
+}
+
+impl<D: Decider> TickStrategy for KernelTrader<'_, D> {
+    fn on_bar(&mut self, bar: &TimedBar, market: &Market<'_>, desk: &mut Desk) -> u64 {
+        let held = self.decider.trader().position.side;
+        let is_working = self.entry.is_some() || self.exit.is_some();
+        if held == Side::Flat && desk.account.position != 0 && !is_working {
+            self.leave(desk.account.position, self.why, desk);
+        }
+        let decision = self.decider.on_bar(&bar.bar, &self.context(market));
+        let mut ends = false;
+        if decision.action.is_exit() {
+            let position = desk.account.position;
+            ends = decision.fraction >= 1.0;
+            let part = if ends { position } else { (position as f64 * decision.fraction) as i64 };
+            self.leave(part, decision.exit, desk);
+        }
+        if decision.entry() != Action::None {
+            let adds = decision.action.is_entry() && held != Side::Flat;
+            self.enter(&decision, bar, ends, adds, desk);
+        }
+        decision.digest
+    }
+
+    fn on_report(&mut self, report: &Report, _desk: &mut Desk) {
+        if let Some(entry) = self.entry.as_mut().filter(|entry| entry.id == report.id) {
+            if let Some((_, ticks, _)) = fill_of(report) {
+                let begins = !entry.filled && !entry.adds;
+                entry.filled = true;
+                if begins && self.settings.fills.rules.anchor == Anchor::Fill {
+                    let price = self.settings.decimals.scale().price(ticks);
+                    let exits = self.decider.rules().exits;
+                    self.decider.trader().position.anchor(&exits, price);
+                }
+            }
+            if report.is_final() {
+                if !entry.filled && !entry.adds {
+                    self.decider.trader().position = Default::default();
+                }
+                self.entry = None;
+            }
+        } else if self.exit == Some(report.id) && report.is_final() {
+            self.exit = None;
+        }
+    }
+
+    fn on_initial(&mut self, side: Side, entry_price: f64, stop_price: f64) {
+        self.decider.trader().set_position(side, entry_price, stop_price);
+    }
+}
