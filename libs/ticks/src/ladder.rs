@@ -13,7 +13,7 @@ const WORD: usize = 64;
 /// No level.
 pub(crate) const NONE: i64 = i64::MIN;
 
-/// One side.
+/// One side. Its ranks have one sign, as prices are positive.
 #[derive(Clone, Debug)]
 pub(crate) struct Ladder {
     /// Rank of the window's first tick.
@@ -205,11 +205,12 @@ mod tests {
     #[test]
     fn the_ends_of_the_range_are_survived() {
         let mut ladder = Ladder::new(64);
-        for rank in [i64::MAX, -i64::MAX, 0, 5, -5] {
-            ladder.set(rank, 1);
-        }
-        assert_eq!((ladder.best(), ladder.iter().count()), (i64::MAX, 5));
+        [i64::MAX, 1, 5].into_iter().for_each(|rank| { ladder.set(rank, 1); });
+        assert_eq!((ladder.best(), ladder.worst(), ladder.iter().count()), (i64::MAX, 1, 3));
         ladder.set(i64::MAX, 0);
         assert_eq!(ladder.best(), 5);
+        let mut ladder = Ladder::new(64);
+        [-i64::MAX, -1, -5].into_iter().for_each(|rank| { ladder.set(rank, 1); });
+        assert_eq!((ladder.best(), ladder.worst(), ladder.iter().count()), (-1, -i64::MAX, 3));
     }
 }

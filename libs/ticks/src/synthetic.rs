@@ -45,7 +45,7 @@ pub fn tape(seed: u64, messages: usize) -> Result<Tape, TapeError> {
     builder.book(Kind::Snapshot, (time_ns, time_ns + 1_000_000), exponents, levels.0.drain(..), levels.1.drain(..))?;
     for _ in 0..messages {
         time_ns += 200_000 + random.next() % 20_000_000;
-        let times = (time_ns, time_ns + 1_000_000 + random.next() % 500_000);
+        let times = (time_ns, time_ns + 1_000_000 + random.next() % 150_000);
         if random.below(5) == 0 {
             let buys = random.below(2) == 0;
             let price = if buys { mid + 1 } else { mid - 1 };

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::print_stdout, reason = "figures are its output")]
 
+mod book;
 mod bus;
 mod figure;
 mod sweep;
@@ -23,6 +24,8 @@ enum What {
     Bus(bus::Options),
     /// Configurations over bars; the sampler; peers.
     Sweep(sweep::Options),
+    /// Replay of books and a maker on them.
+    Book(book::Options),
     /// One process of a measurement.
     #[command(hide = true)]
     Child {
@@ -44,6 +47,7 @@ struct Output {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().what {
+        What::Book(options) => book::run(&options),
         What::Bus(options) => bus::run(&options),
         What::Sweep(options) => sweep::run(&options),
         What::Child { task } => bus::run_child(&task),

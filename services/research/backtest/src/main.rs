@@ -5,6 +5,7 @@ mod initial;
 mod options;
 mod params;
 mod report;
+mod ticks;
 
 use std::error::Error;
 use std::fs;
@@ -56,32 +57,43 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn run(options: &RunOptions) -> Result<ExitCode, Box<dyn Error>> {
+    let given = options.params.as_deref().map(params::given).transpose()?.unwrap_or_default();
+    if !options.ticks.ticks.is_empty() {
+        let ran = ticks::run(options, &given)?;
+        let series = core::slice::from_ref(&ran.made.series);
+        let report = Report::new(&options.strategy, "book", &ran.params, series, &ran.made.outcome);
+        return finish(options, &Report { ticks: Some(&ran.about), ..report }, ran.looked_ahead);
+    }
     let series = mesh_bars::series(&options.sources(), &options.fundings(), &options.symbols)?;
     let settings = options.settings(&series)?;
-    let given = options.params.as_deref().map(params::given).transpose()?.unwrap_or_default();
     let job = Job { series: &series, settings: &settings, lookahead_cuts: options.check_lookahead };
     let done = params::run_named(&options.strategy, &given, &job)?;
     let report = Report::new(&options.strategy, &options.fills, &done.params, &series, &done.outcome);
+    finish(options, &report, done.looked_ahead)
+}
+
+/// Writes what was asked for.
+fn finish(options: &RunOptions, report: &Report<'_>, looked_ahead: Option<String>) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(path) = &options.html {
-        save(path, report::html::page(&report).as_bytes())?;
+        save(path, report::html::page(report).as_bytes())?;
     }
     if let Some(path) = &options.csv {
         let mut rows = Vec::new();
-        report::csv::trades(&report, &mut rows)?;
+        report::csv::trades(report, &mut rows)?;
         save(path, &rows)?;
     }
     let mut out = BufWriter::new(io::stdout().lock());
     if options.json {
-        serde_json::to_writer(&mut out, &report::json::report(&report)).map_err(io::Error::from)?;
+        serde_json::to_writer(&mut out, &report::json::report(report)).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
-        report::terminal::summary(&report, &mut out)?;
+        report::terminal::summary(report, &mut out)?;
     }
     out.flush()?;
-    if let Some(found) = done.looked_ahead {
-        return Err(found.into());
+    match looked_ahead {
+        Some(found) => Err(found.into()),
+        None => Ok(ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a file whole, or leaves the old one.

@@ -10,6 +10,7 @@ use mesh_kernel::sizing::{SizingMethod, SizingRules};
 
 use crate::initial;
 use crate::params::NAMES;
+use crate::ticks::TickOptions;
 use mesh_bars::Source;
 
 /// `backtest run`.
@@ -21,7 +22,7 @@ pub(crate) struct RunOptions {
     /// Bars: CSV (`ts_ms,open,high,low,close,volume`; `.gz` too), SQLite (`.sqlite`, `.db`: a table `candles` with these
     /// columns and `symbol`), Parquet (open time, prices, volume; `symbol`), or folders of them. A file's symbol is how its name begins, that of a folder
     /// `symbol=NAME`, or as given: SYMBOL=FILE. Files of one symbol are joined.
-    #[arg(long, required = true, num_args = 1.., value_name = "[SYMBOL=]PATH")]
+    #[arg(long, required_unless_present = "ticks", num_args = 1.., value_name = "[SYMBOL=]PATH")]
     bars: Vec<String>,
     /// Only these of the symbols that the bars have.
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "SYMBOL")]
@@ -93,6 +94,8 @@ pub(crate) struct RunOptions {
     /// Writes the trades as CSV.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) ticks: TickOptions,
 }
 
 /// `backtest indicators`.
@@ -132,8 +135,16 @@ impl RunOptions {
         self.funding.iter().map(|text| Source::parse(text)).collect()
     }
 
-    /// The settings of the run.
+    /// The settings of a run over bars.
     pub(crate) fn settings(&self, series: &[Series]) -> Result<Settings, Box<dyn std::error::Error>> {
+        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| self.decimals_of_quantity(series));
+        let decimals = Decimals::new(self.price_decimals, quantity_decimals)
+            .ok_or("expected at most 12 decimals of prices and of quantities")?;
+        self.settings_at(decimals)
+    }
+
+    /// The settings of a run that counts in these ticks and lots.
+    pub(crate) fn settings_at(&self, decimals: Decimals) -> Result<Settings, Box<dyn std::error::Error>> {
         let bounds = [
             ("fee-bps", self.fee_bps, -1_000.0, 1_000.0),
             ("maker-fee-bps", self.maker_fee_bps.unwrap_or(0.0), -1_000.0, 1_000.0),
@@ -150,9 +161,6 @@ impl RunOptions {
                 return Err(format!("--{name}: expected {low} to {high}, found {value}").into());
             }
         }
-        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| self.decimals_of_quantity(series));
-        let decimals = Decimals::new(self.price_decimals, quantity_decimals)
-            .ok_or("expected at most 12 decimals of prices and of quantities")?;
         let maker_fee_bps = self.maker_fee_bps.unwrap_or(self.fee_bps);
         let costs = Costs {
             taker_fee_rate: rate_of_bp(self.fee_bps),

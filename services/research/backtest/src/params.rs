@@ -24,13 +24,19 @@ pub(crate) struct Job<'a> {
 pub(crate) struct Done {
     pub(crate) outcome: Outcome,
     /// Names and values of all parameters.
-    pub(crate) params: Vec<(&'static str, f64)>,
+    pub(crate) params: Named,
     /// A decision that knew the future, if any was found.
     pub(crate) looked_ahead: Option<String>,
 }
 
 /// The strategies, by name.
-pub(crate) const NAMES: [&str; 3] = [Momentum::NAME, E3::NAME, FundingFade::NAME];
+pub(crate) const NAMES: [&str; 4] = [Momentum::NAME, E3::NAME, FundingFade::NAME, QUOTES];
+
+/// The market maker, which has something to do on ticks alone.
+pub(crate) const QUOTES: &str = "quotes";
+
+/// Names and values of all parameters.
+pub(crate) type Named = Vec<(&'static str, f64)>;
 
 /// Parameters given in a file: at its top, or in a table `[params]`.
 pub(crate) fn given(path: &Path) -> Result<Table, Fault> {
@@ -51,6 +57,7 @@ pub(crate) fn run_named(name: &str, given: &Table, job: &Job<'_>) -> Result<Done
         Momentum::NAME => run_as::<Momentum>(given, job),
         E3::NAME => run_as::<E3>(given, job),
         FundingFade::NAME => run_as::<FundingFade>(given, job),
+        QUOTES => Err("--strategy quotes: it quotes on a book: expected --ticks in place of --bars".to_owned()),
         _ => Err(format!("expected a strategy of {}, found `{name}`", NAMES.join(", "))),
     }
 }
@@ -67,6 +74,11 @@ fn run_as<S: Strategy>(given: &Table, job: &Job<'_>) -> Result<Done, String> {
     };
     let params = S::Params::SPEC.iter().map(|spec| spec.name).zip(values).collect();
     Ok(Done { outcome, params, looked_ahead })
+}
+
+/// Names and values of a strategy's parameters: those given, else defaults.
+pub(crate) fn named(spec: &'static [ParamSpec], given: &Table) -> Result<Named, String> {
+    Ok(spec.iter().map(|spec| spec.name).zip(values(spec, given)?).collect())
 }
 
 /// Values in the order of the specification: those given, else defaults.

@@ -60,6 +60,9 @@ pub(crate) fn page(report: &Report<'_>) -> String {
     section(&mut html, "By symbol", &shares(&report.symbols));
     section(&mut html, "By kind of market at the entry", &shares(&report.regimes));
     section(&mut html, "Trades", &trades(report));
+    if let Some(Ok(Value::Object(ticks))) = report.ticks.map(serde_json::to_value) {
+        section(&mut html, "Ticks, orders and fills", &pairs(&ticks));
+    }
     section(&mut html, "Parameters", &parameters(report));
     html.push_str("</body></html>\n");
     html
@@ -90,11 +93,18 @@ fn span(report: &Report<'_>) -> String {
 }
 
 fn figures(report: &Report<'_>) -> String {
+    match serde_json::to_value(&report.metrics) {
+        Ok(Value::Object(metrics)) => pairs(&metrics),
+        _ => String::new(),
+    }
+}
+
+/// Names and values side by side.
+fn pairs(values: &serde_json::Map<String, Value>) -> String {
     let mut html = String::from("<div class=\"figures\">");
-    if let Ok(Value::Object(metrics)) = serde_json::to_value(&report.metrics) {
-        for (name, value) in &metrics {
-            let _ = write!(html, "<div><span>{}</span><b>{}</b></div>", name.replace('_', " "), shown(value));
-        }
+    for (name, value) in values {
+        let shown = value.as_str().map_or_else(|| shown(value), escaped);
+        let _ = write!(html, "<div><span>{}</span><b>{shown}</b></div>", name.replace('_', " "));
     }
     html + "</div>"
 }

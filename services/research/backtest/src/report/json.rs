@@ -41,7 +41,7 @@ pub(crate) fn report(report: &Report<'_>) -> Value {
         })
     });
     let equity = outcome.equity.iter().map(|point| json!([point.time_ns, decimals.money_text(point.equity)]));
-    json!({
+    let mut whole = json!({
         "strategy": report.strategy,
         "fills": report.fills,
         "params": params,
@@ -52,5 +52,9 @@ pub(crate) fn report(report: &Report<'_>) -> Value {
         "open": open.collect::<Vec<_>>(),
         "equity": equity.collect::<Vec<_>>(),
         "digest": format!("{:016x}", outcome.digest),
-    })
+    });
+    if let (Some(ticks), Value::Object(fields)) = (report.ticks, &mut whole) {
+        fields.insert("ticks".to_owned(), json!(ticks));
+    }
+    whole
 }

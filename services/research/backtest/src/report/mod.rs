@@ -10,6 +10,8 @@ use mesh_backtest::metrics::{Share, by_regime, by_symbol};
 use mesh_backtest::{Metrics, Outcome, Series, Trade, metrics};
 use mesh_kernel::{ExitReason, Side};
 
+use crate::ticks::About;
+
 /// Everything that a report is made of.
 pub(crate) struct Report<'a> {
     pub(crate) strategy: &'a str,
@@ -20,6 +22,8 @@ pub(crate) struct Report<'a> {
     pub(crate) metrics: Metrics,
     pub(crate) symbols: Vec<Share>,
     pub(crate) regimes: Vec<Share>,
+    /// Of a run on ticks: what it was made of.
+    pub(crate) ticks: Option<&'a About>,
 }
 
 impl<'a> Report<'a> {
@@ -31,7 +35,7 @@ impl<'a> Report<'a> {
         outcome: &'a Outcome,
     ) -> Self {
         let (symbols, regimes) = (by_symbol(outcome, series), by_regime(outcome));
-        Self { strategy, fills, params, series, outcome, metrics: metrics(outcome), symbols, regimes }
+        Self { strategy, fills, params, series, outcome, metrics: metrics(outcome), symbols, regimes, ticks: None }
     }
 
     fn symbol(&self, trade: &Trade) -> &str {
@@ -49,6 +53,7 @@ const fn side_name(side: Side) -> &'static str {
 
 const fn reason_name(reason: ExitReason) -> &'static str {
     match reason {
+        // Closed by an order that was not sent to close, as a quote's.
         ExitReason::None => "none",
         ExitReason::Stop => "stop",
         ExitReason::Target => "target",

@@ -14,6 +14,12 @@ pub(crate) fn summary(report: &Report<'_>, out: &mut impl Write) -> io::Result<(
             writeln!(out, "  {name:<20} {:>16}", shown(value))?;
         }
     }
+    if let Some(Ok(Value::Object(ticks))) = report.ticks.map(serde_json::to_value) {
+        writeln!(out, "\nticks")?;
+        for (name, value) in &ticks {
+            writeln!(out, "  {name:<20} {:>16}", value.as_str().map_or_else(|| shown(value), str::to_owned))?;
+        }
+    }
     for (title, shares) in [("symbol", &report.symbols), ("regime", &report.regimes)] {
         writeln!(out, "\n{title:<12} {:>8} {:>8} {:>16} {:>10} {:>10}", "bars", "trades", "pnl", "win rate", "factor")?;
         for share in shares.iter().filter(|share| share.bars > 0) {
