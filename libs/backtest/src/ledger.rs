@@ -19,7 +19,7 @@ pub struct Trade {
     pub quantity: i64,
     /// Average price of the entries, ticks, rounded down.
     pub entry_price: i64,
-    /// Price of the exit, ticks.
+    /// Price of the exit, ticks; where an order was filled in parts their average, rounded down.
     pub exit_price: i64,
     /// Time of the first entry, ns: the open of its bar, or the close where it was filled there.
     pub entry_ns: u64,
@@ -178,7 +178,8 @@ impl Books {
     ) -> Result<Option<Trade>, Overflow> {
         let held = self.account.position;
         let is_against = held != 0 && (held > 0) != (fill.lots > 0);
-        let closing = if is_against { fill.lots.saturating_abs().min(held.saturating_abs()) * fill.lots.signum() } else { 0 };
+        let closing =
+            if is_against { fill.lots.saturating_abs().min(held.saturating_abs()) * fill.lots.signum() } else { 0 };
         let closed = match closing {
             0 => None,
             lots => Some(self.exit_at(symbol, reason, &Exact { lots, ..*fill })?),

@@ -70,7 +70,8 @@ impl Reader {
         let parts = space.and_then(|at| line.split_at_checked(at));
         let time = parts.and_then(|(time, _)| core::str::from_utf8(time).ok()?.parse::<u64>().ok());
         let (Some(local_ns), Some((_, frame))) = (time, parts) else {
-            return self.malformed("expected `<ns> <frame>`: the time of receiving, a space, the venue's JSON".to_owned());
+            return self
+                .malformed("expected `<ns> <frame>`: the time of receiving, a space, the venue's JSON".to_owned());
         };
         let frame = frame.trim_ascii();
         let mut decoder = core::mem::take(&mut self.decoder);

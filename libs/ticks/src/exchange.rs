@@ -276,7 +276,9 @@ impl Exchange {
         let best = self.book.side(order.side.opposite()).best();
         let crosses_book = best != NONE && best >= rank(order.side, order.price).wrapping_neg();
         let crosses_own = self.own_best(order.side.opposite()) >= rank(order.side, order.price).wrapping_neg();
-        if order.kind == OrderKind::PostOnly && (crosses_book || (crosses_own && !self.resting(order.side.opposite()).is_empty())) {
+        if order.kind == OrderKind::PostOnly
+            && (crosses_book || (crosses_own && !self.resting(order.side.opposite()).is_empty()))
+        {
             return Err(RejectReason::WouldTake);
         }
         Ok(())
@@ -300,7 +302,8 @@ impl Exchange {
     fn take(&mut self, order: &Order, venue_ns: u64) -> (i64, bool) {
         let other = order.side.opposite();
         // Lowest rank of the other side that the order may reach.
-        let limit = if order.kind == OrderKind::Market { -i64::MAX } else { rank(order.side, order.price).wrapping_neg() };
+        let limit =
+            if order.kind == OrderKind::Market { -i64::MAX } else { rank(order.side, order.price).wrapping_neg() };
         let own = self.own_best(other);
         let meets_own = !self.resting(other).is_empty() && own >= limit;
         // Levels as good as our own order's, or worse, come after it.

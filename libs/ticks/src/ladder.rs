@@ -205,12 +205,16 @@ mod tests {
     #[test]
     fn the_ends_of_the_range_are_survived() {
         let mut ladder = Ladder::new(64);
-        [i64::MAX, 1, 5].into_iter().for_each(|rank| { ladder.set(rank, 1); });
+        [i64::MAX, 1, 5].into_iter().for_each(|rank| {
+            ladder.set(rank, 1);
+        });
         assert_eq!((ladder.best(), ladder.worst(), ladder.iter().count()), (i64::MAX, 1, 3));
         ladder.set(i64::MAX, 0);
         assert_eq!(ladder.best(), 5);
         let mut ladder = Ladder::new(64);
-        [-i64::MAX, -1, -5].into_iter().for_each(|rank| { ladder.set(rank, 1); });
+        [-i64::MAX, -1, -5].into_iter().for_each(|rank| {
+            ladder.set(rank, 1);
+        });
         assert_eq!((ladder.best(), ladder.worst(), ladder.iter().count()), (-1, -i64::MAX, 3));
     }
 }

@@ -154,7 +154,10 @@ mod tests {
         let text = "sent_ns,accepted_ns,reported_ns\n1000,1100,1300\n2000,2300,2700\n";
         let curve = Latency::Curve(Curve::parse(text).unwrap());
         let of = |at| (curve.entry_ns(at), curve.response_ns(at));
-        assert_eq!((of(0), of(1000), of(1500), of(2000), of(9999)), ((100, 200), (100, 200), (200, 300), (300, 400), (300, 400)));
+        assert_eq!(
+            (of(0), of(1000), of(1500), of(2000), of(9999)),
+            ((100, 200), (100, 200), (200, 300), (300, 400), (300, 400))
+        );
         let short = Latency::Curve(Curve::parse("sent_ns,accepted_ns\n5,9\n").unwrap());
         assert_eq!((short.entry_ns(7), short.response_ns(7)), (4, 4));
     }

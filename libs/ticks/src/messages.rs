@@ -78,7 +78,8 @@ impl Reader {
         match levels {
             Some((bids, asks)) if taken && is_live && (was_live || kind == Kind::Snapshot) => {
                 let level = |level: &BookLevel| Level::from(*level);
-                let (bids, asks): (Vec<_>, Vec<_>) = (bids.iter().map(level).collect(), asks.iter().map(level).collect());
+                let (bids, asks): (Vec<_>, Vec<_>) =
+                    (bids.iter().map(level).collect(), asks.iter().map(level).collect());
                 self.builder.book(kind, times, exponents, bids, asks)
             }
             // A delta that made a book live again that was only held to be unwell.

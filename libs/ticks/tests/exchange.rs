@@ -1,6 +1,6 @@
 //! The venue's rules, one by one, and properties over random markets.
 
-#![allow(clippy::panic, clippy::unwrap_used)] // a test says what broke by panicking
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test says what broke by panicking
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,8 @@ use Said::{Delta, Snapshot, Trade, Unknown};
 
 fn tape(said: &[Said], view: u32) -> Tape {
     let mut builder = TapeBuilder::new(view);
-    let levels = |of: &[(i64, i64)]| of.iter().map(|(price, quantity)| Level::new(*price, *quantity)).collect::<Vec<_>>();
+    let levels =
+        |of: &[(i64, i64)]| of.iter().map(|(price, quantity)| Level::new(*price, *quantity)).collect::<Vec<_>>();
     let decimal = |mantissa| Decimal64 { mantissa, exponent: 0 };
     for (at, said) in (1u64..).zip(said) {
         let times = (at * 10, at * 10);
@@ -101,12 +102,10 @@ fn a_taker_walks_the_book_and_takes_each_level_once() {
     assert_eq!(venue.submit(2, Buy, Limit, 102, 9), [Accepted, taken(102, 4, 5)], "what is left there, then it rests");
     assert_eq!(venue.exchange.resting(Buy)[0].left, 5);
     assert_eq!(venue.next(), [made(102, 5, 0)], "the level is shown anew, and the book reaches the order");
-    assert_eq!(venue.submit(3, Buy, Market, 0, 90), [
-        Accepted,
-        taken(102, 2, 88),
-        taken(105, 50, 38),
-        ended(38, CancelReason::NoLiquidity)
-    ]);
+    assert_eq!(
+        venue.submit(3, Buy, Market, 0, 90),
+        [Accepted, taken(102, 2, 88), taken(105, 50, 38), ended(38, CancelReason::NoLiquidity)]
+    );
 }
 
 #[test]
@@ -121,7 +120,11 @@ fn each_kind_of_order_keeps_its_word() {
     assert_eq!(venue.submit(4, Buy, ImmediateOrCancel, 101, 6), [Accepted, taken(101, 5, 1), ended(left, none)]);
     assert_eq!(venue.submit(5, Buy, FillOrKill, 102, 8), [Accepted, ended(8, none)]);
     assert_eq!(venue.submit(6, Buy, FillOrKill, 102, 7), [Accepted, taken(102, 7, 0)]);
-    assert_eq!(venue.submit(7, Sell, Limit, 100, 4), [Accepted, ended(4, CancelReason::SelfTrade)], "order 3 rests there");
+    assert_eq!(
+        venue.submit(7, Sell, Limit, 100, 4),
+        [Accepted, ended(4, CancelReason::SelfTrade)],
+        "order 3 rests there"
+    );
     for (price, quantity) in [(0, 1), (100, 0), (-5, 1), (100, -1)] {
         assert_eq!(venue.submit(8, Buy, Limit, price, quantity), [Rejected(RejectReason::Invalid)]);
     }
@@ -183,7 +186,8 @@ fn what_the_book_does_not_tell_is_no_place_at_the_front() {
     venue.next();
     venue.submit(1, Sell, Limit, 104, 1);
     venue.submit(2, Sell, Limit, 106, 1);
-    let ahead = |venue: &Venue| venue.exchange.resting(Sell).iter().map(|order| order.queue.ahead()).collect::<Vec<_>>();
+    let ahead =
+        |venue: &Venue| venue.exchange.resting(Sell).iter().map(|order| order.queue.ahead()).collect::<Vec<_>>();
     assert_eq!(ahead(&venue), [0, i64::MAX]);
     venue.next();
     venue.submit(3, Sell, Limit, 103, 1);
@@ -263,7 +267,11 @@ impl Plain {
         };
         for (side, levels) in self.0.iter_mut().zip(levels) {
             for (price, quantity) in levels {
-                if *quantity > 0 { side.insert(*price, *quantity) } else { side.remove(price) };
+                if *quantity > 0 {
+                    side.insert(*price, *quantity)
+                } else {
+                    side.remove(price)
+                };
             }
         }
     }

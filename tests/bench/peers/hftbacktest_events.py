@@ -15,15 +15,19 @@ from numba import njit
 
 @njit
 def replay(hbt):
-    while hbt.elapse(100_000_000) == 0:
-        pass
-    return 0
+    while True:
+        code = hbt.elapse(100_000_000)
+        if code != 0:
+            return code
 
 
 @njit
 def quote(hbt, tick, lot):
     bid_id, ask_id, bid, ask, order_id = -1, -1, -1, -1, 0
-    while hbt.elapse(100_000_000) == 0:
+    while True:
+        code = hbt.elapse(100_000_000)
+        if code != 0:
+            return code
         hbt.clear_inactive_orders(0)
         depth = hbt.depth(0)
         middle = (depth.best_bid + depth.best_ask) / 2.0
@@ -56,10 +60,10 @@ def quote(hbt, tick, lot):
                 order_id += 1
                 hbt.submit_sell_order(0, order_id, want_ask * tick, 10 * lot, GTX, LIMIT, False)
                 ask_id, ask = order_id, want_ask
-    return order_id
 
 
 def venue(events, tick, lot):
+    # Its partial fills end a run with an error when a partly filled order is cancelled; whole fills cost it less.
     prices = events["px"]
     asset = (
         BacktestAsset()
@@ -67,7 +71,7 @@ def venue(events, tick, lot):
         .linear_asset(1.0)
         .constant_order_latency(1_000_000, 1_000_000)
         .risk_adverse_queue_model()
-        .partial_fill_exchange()
+        .no_partial_fill_exchange()
         .trading_value_fee_model(0.0002, 0.0005)
         .tick_size(tick)
         .lot_size(lot)
@@ -82,7 +86,9 @@ def rates(events, tick, lot, runs, quotes):
     for run in range(runs + 1):
         hbt = venue(events, tick, lot)
         started = time.perf_counter()
-        quote(hbt, tick, lot) if quotes else replay(hbt)
+        code = quote(hbt, tick, lot) if quotes else replay(hbt)
+        # 1 is the end of the data; anything else ended it early.
+        assert code == 1, code
         if run > 0:
             found.append(len(events) / (time.perf_counter() - started))
         hbt.close()

@@ -121,7 +121,8 @@ fn write_events(path: &Path, tape: &Tape) -> Outcome<()> {
     const BOTH: u64 = 1 << 31 | 1 << 30;
     const BUY: u64 = 1 << 29;
     const SELL: u64 = 1 << 28;
-    let (price, quantity) = (f64::powi(10.0, tape.exponents().price.into()), f64::powi(10.0, tape.exponents().quantity.into()));
+    let (price, quantity) =
+        (f64::powi(10.0, tape.exponents().price.into()), f64::powi(10.0, tape.exponents().quantity.into()));
     let mut out = BufWriter::new(File::create(path)?);
     for head in tape.heads() {
         let (bids, asks) = tape.levels(head);

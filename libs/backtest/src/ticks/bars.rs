@@ -1,6 +1,6 @@
 //! Bars from trades, as a venue makes candles of them: by the venue's time, from the start of each interval.
 //!
-//! A bar closes when the first message of a later interval is received. An interval without trades is flat at the price
+//! A bar closes when the first trade of a later interval is received, or another message that is a moment later still. An interval without trades is flat at the price
 //! before. A trade that is received after its bar closed is counted and left out: the strategy decided without it.
 
 use mesh_kernel::Bar;

@@ -14,12 +14,14 @@ use super::desk::{Desk, Market, TickStrategy, fill_of};
 use crate::data::{Funding, Series, TimedBar};
 use crate::engine::{RunError, Settings};
 use crate::fills::rate_of_bp;
-use crate::ledger::{At, Books, Exact};
+use crate::ledger::{At, Books, Exact, Trade};
 use crate::lookahead::LookAhead;
 use crate::outcome::{EquityPoint, OpenPosition, Outcome};
 use crate::watch::Watch;
 
 const HOUR_NS: f64 = 3_600e9;
+/// Without a trade that ends it, a bar ends when another message is so much later.
+const GRACE_NS: u64 = 250_000_000;
 
 /// How a run on ticks is made.
 #[derive(Clone, Debug)]
@@ -96,7 +98,8 @@ pub fn run<S: TickStrategy>(tape: &Tape, settings: &TickSettings, strategy: S) -
     run.finish(end_ns).map_err(overflow(end_ns))
 }
 
-/// Runs over the whole and over `cuts` beginnings of it; the first decision that differs, if any.
+/// Runs over the whole and over `cuts` beginnings of it, each with a strategy made for it; the first decision that differs,
+/// if any.
 ///
 /// # Errors
 /// As [`run`].
@@ -104,13 +107,14 @@ pub fn looks_ahead<S: TickStrategy>(
     tape: &Tape,
     settings: &TickSettings,
     cuts: usize,
-    make: impl Fn() -> S,
+    make: impl Fn(&Tape) -> S,
 ) -> Result<Option<LookAhead>, RunError> {
-    let whole = run(tape, settings, make())?;
+    let whole = run(tape, settings, make(tape))?;
     for cut in 1..=cuts {
         let Some(head) = tape.heads().get(tape.heads().len() * cut / (cuts + 1)) else { continue };
         // All that was known here until then happened at the venue until then.
-        let part = run(&tape.until(head.local_ns), settings, make())?;
+        let shorter = tape.until(head.local_ns);
+        let part = run(&shorter, settings, make(&shorter))?;
         let known = part.decided_ns.partition_point(|at_ns| *at_ns <= head.local_ns);
         let decisions = |of: &TickOutcome| of.outcome.decisions.first().cloned().unwrap_or_default();
         let (found, expected) = (decisions(&part), decisions(&whole));
@@ -145,7 +149,9 @@ struct Run<'a, S> {
 struct Ledger<'a> {
     settings: &'a TickSettings,
     books: Books,
-    trades: Vec<crate::ledger::Trade>,
+    trades: Vec<Trade>,
+    /// The order that closed the last trade, and its price times quantity so far.
+    closing: Option<(u64, i128)>,
     activity: Activity,
     mark: i64,
     next_funding: usize,
@@ -172,8 +178,32 @@ impl Ledger<'_> {
         let fee_rate = self.settings.base.costs.fee_rate(liquidity);
         let fill = Exact { lots, ticks, fee_rate, at: At { time_ns: report.venue_ns, bar } };
         match self.books.take(0, desk.reason(report.id), watch.regime, &fill) {
-            Ok(trade) => self.trades.extend(trade),
+            Ok(Some(trade)) => self.closed(report.id, trade),
+            Ok(None) => {}
             Err(error) => self.error = Some(error),
+        }
+    }
+
+    /// What one order closes of one position is one trade, at the average price.
+    fn closed(&mut self, order: u64, trade: Trade) {
+        let amount = i128::from(trade.exit_price) * i128::from(trade.quantity);
+        match (self.closing.as_mut(), self.trades.last_mut()) {
+            (Some((id, sum)), Some(last))
+                if *id == order && last.entry_ns == trade.entry_ns && last.side == trade.side =>
+            {
+                *sum += amount;
+                last.quantity += trade.quantity;
+                last.exit_price = i64::try_from(*sum / i128::from(last.quantity)).unwrap_or(trade.exit_price);
+                last.exit_ns = trade.exit_ns;
+                last.exit_bar = trade.exit_bar;
+                last.pnl += trade.pnl;
+                last.fees += trade.fees;
+                last.funding += trade.funding;
+            }
+            _ => {
+                self.closing = Some((order, amount));
+                self.trades.push(trade);
+            }
         }
     }
 
@@ -210,6 +240,7 @@ impl<'a, S: TickStrategy> Run<'a, S> {
             settings,
             books: Books { account: Account::new(capital), ..Books::default() },
             trades: Vec::new(),
+            closing: None,
             activity: Activity::default(),
             mark: 0,
             // What fell due before the tape begins is not paid.
@@ -287,8 +318,11 @@ impl<'a, S: TickStrategy> Run<'a, S> {
         }
         self.at_desk += 1;
         self.book.apply(tape, here);
-        while self.bars.end_ns() <= here.venue_ns {
-            let Some(bar) = self.bars.close(here.venue_ns) else { break };
+        // Trades come a little after books of the same time; one of the next interval ends the bar at once.
+        let grace_ns = if here.kind == Kind::Trade { 0 } else { GRACE_NS };
+        let passed_ns = here.venue_ns.saturating_sub(grace_ns);
+        while self.bars.end_ns() <= passed_ns {
+            let Some(bar) = self.bars.close(passed_ns) else { break };
             self.on_bar(&bar, here_ns)?;
         }
         if here.kind == Kind::Trade

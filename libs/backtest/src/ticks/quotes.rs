@@ -10,7 +10,13 @@ use mesh_types::Side as OrderSide;
 use super::desk::{Desk, Market, TickStrategy};
 use crate::data::TimedBar;
 
-const fn real(name: &'static str, unit: &'static str, (min, max): (f64, f64), default: f64, doc: &'static str) -> ParamSpec {
+const fn real(
+    name: &'static str,
+    unit: &'static str,
+    (min, max): (f64, f64),
+    default: f64,
+    doc: &'static str,
+) -> ParamSpec {
     ParamSpec { name, unit, min, max, default, doc, kind: ParamKind::Real }
 }
 
@@ -107,9 +113,8 @@ impl TickStrategy for Quotes {
             if let Some((id, _)) = quoted.take() {
                 desk.cancel(id);
             }
-            *quoted = price.map(|price| {
-                (desk.submit(side, OrderKind::PostOnly, price, self.lots, ExitReason::None), price)
-            });
+            *quoted =
+                price.map(|price| (desk.submit(side, OrderKind::PostOnly, price, self.lots, ExitReason::None), price));
         }
     }
 

@@ -82,8 +82,10 @@ fn escaped(text: &str) -> String {
 
 fn day(time_ns: u64) -> String {
     let (year, month, day) = date(time_ns);
-    let minutes = time_ns / 60_000_000_000 % 1_440;
-    format!("{year}-{month:02}-{day:02} {:02}:{:02}", minutes / 60, minutes % 60)
+    let seconds = time_ns / 1_000_000_000 % 86_400;
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let seconds = if second > 0 { format!(":{second:02}") } else { String::new() };
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}{seconds}")
 }
 
 fn span(report: &Report<'_>) -> String {

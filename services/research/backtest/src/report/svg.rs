@@ -149,15 +149,14 @@ impl Plot {
         }
         for i in 0..=5u64 {
             let time_ns = from_ns + (to_ns - from_ns) / 5 * i;
-            let (year, month, day) = date(time_ns);
+            let label = time_label(time_ns, to_ns.saturating_sub(from_ns));
             let anchor = match i {
                 0 => "start",
                 5 => "end",
                 _ => "middle",
             };
             let (x, y) = (scale.x(time_ns), self.height - 6.0);
-            let _ =
-                write!(svg, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{year}-{month:02}-{day:02}</text>"#);
+            let _ = write!(svg, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{label}</text>"#);
         }
         let points: Vec<String> =
             thinned(&self.line).iter().map(|(t, v)| format!("{:.1},{:.1}", scale.x(*t), scale.y(*v))).collect();
@@ -182,6 +181,19 @@ impl Plot {
     }
 }
 
+/// A time on an axis of this length: the day, with the time of the day where that tells more, or alone.
+fn time_label(time_ns: u64, span_ns: u64) -> String {
+    const DAY_NS: u64 = 86_400_000_000_000;
+    let (year, month, day) = date(time_ns);
+    let seconds = time_ns / 1_000_000_000 % 86_400;
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match span_ns {
+        _ if span_ns > 10 * DAY_NS => format!("{year}-{month:02}-{day:02}"),
+        _ if span_ns > DAY_NS => format!("{month:02}-{day:02} {hour:02}:{minute:02}"),
+        _ => format!("{hour:02}:{minute:02}:{second:02}"),
+    }
+}
+
 /// A tick's label with as many decimals as its range needs.
 fn plain(x: f64, range: f64) -> String {
     let decimals = (2.0 - range.log10().floor()).clamp(0.0, 10.0) as usize;
@@ -201,6 +213,14 @@ mod tests {
         assert!(thin.len() <= MOST_POINTS + 2);
         assert!(thin.contains(&(54_321, 9.0)) && thin.contains(&(12_345, -9.0)));
         assert!(thin.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn times_are_told_apart() {
+        let (at, minute) = (1_723_161_253_000_000_000, 60_000_000_000);
+        assert_eq!(time_label(at, 5 * minute), "23:54:13");
+        assert_eq!(time_label(at, 3_000 * minute), "08-08 23:54");
+        assert_eq!(time_label(at, 300_000 * minute), "2024-08-08");
     }
 
     #[test]

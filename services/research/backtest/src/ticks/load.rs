@@ -69,13 +69,18 @@ fn raw(path: &Path, reader: &mut binance::Reader) -> Result<(), Fault> {
     }
 }
 
-fn capture(path: &Path, instrument: InstrumentId, reader: &mut messages::Reader) -> Result<(), Box<dyn std::error::Error>> {
+fn capture(
+    path: &Path,
+    instrument: InstrumentId,
+    reader: &mut messages::Reader,
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut records = Capture::open(path)?.reader(TimeRange::ALL);
     while let Some(item) = records.next_item()? {
         match item {
             Item::Damage(_) => reader.malformed(),
             Item::Record(record) => {
-                let fault = |error: TapeError| format!("{}: {instrument} at byte {}: {error}", path.display(), record.offset);
+                let fault =
+                    |error: TapeError| format!("{}: {instrument} at byte {}: {error}", path.display(), record.offset);
                 reader.message(&record.message).map_err(fault)?;
             }
         }

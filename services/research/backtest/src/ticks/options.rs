@@ -21,28 +21,28 @@ pub(crate) struct TickOptions {
     #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with_all = ["bars", "fills", "slippage_bps", "level_step", "breadth", "leader"])]
     pub(crate) ticks: Vec<PathBuf>,
     /// The venue of the ticks.
-    #[arg(long, default_value = "binance", value_parser = VENUES, requires = "ticks")]
+    #[arg(long, default_value = "binance", value_parser = VENUES, requires = "ticks", conflicts_with = "bars")]
     pub(crate) venue: String,
     /// The venue's market: spot, usdm (linear futures).
-    #[arg(long, default_value = "spot", value_parser = ["spot", "usdm", "coinm"], requires = "ticks")]
+    #[arg(long, default_value = "spot", value_parser = ["spot", "usdm", "coinm"], requires = "ticks", conflicts_with = "bars")]
     pub(crate) kind: String,
     /// The instrument, as the venue spells it; where left out, how the name of the first file begins.
-    #[arg(long, value_name = "SYMBOL", requires = "ticks")]
+    #[arg(long, value_name = "SYMBOL", requires = "ticks", conflicts_with = "bars")]
     pub(crate) symbol: Option<String>,
     /// Interval of the bars that are made of the trades: 1s, 1m, 1h ...
-    #[arg(long, default_value = "1m", value_name = "INTERVAL", requires = "ticks")]
+    #[arg(long, default_value = "1m", value_name = "INTERVAL", requires = "ticks", conflicts_with = "bars")]
     pub(crate) interval: String,
     /// Time that an order takes to the venue, and its report back, each, microseconds.
-    #[arg(long, default_value_t = 1_000, value_name = "US", requires = "ticks", conflicts_with = "latency_curve")]
+    #[arg(long, default_value_t = 1_000, value_name = "US", requires = "ticks", conflicts_with_all = ["bars", "latency_curve"])]
     pub(crate) latency_us: u64,
     /// The same as measured from own orders: CSV `sent_ns,accepted_ns[,reported_ns]`, interpolated between rows.
-    #[arg(long, value_name = "FILE", requires = "ticks")]
+    #[arg(long, value_name = "FILE", requires = "ticks", conflicts_with = "bars")]
     pub(crate) latency_curve: Option<PathBuf>,
     /// Least time that a message took from the venue; times of receiving are moved where the recorder's clock was behind.
-    #[arg(long, default_value_t = 0, value_name = "US", requires = "ticks")]
+    #[arg(long, default_value_t = 0, value_name = "US", requires = "ticks", conflicts_with = "bars")]
     pub(crate) feed_latency_us: u64,
     /// Where cancelled quantity stood in a queue: behind the own order (conservative), or in proportion.
-    #[arg(long, default_value = "conservative", value_parser = QueueModel::NAMES, requires = "ticks")]
+    #[arg(long, default_value = "conservative", value_parser = QueueModel::NAMES, requires = "ticks", conflicts_with = "bars")]
     pub(crate) queue: String,
 }
 
@@ -66,13 +66,17 @@ impl TickOptions {
         let of_name = || {
             let name = self.ticks.first()?.file_name()?.to_str()?;
             let symbol = name.split(['_', '.']).next().filter(|symbol| !symbol.is_empty())?;
-            self.ticks.first()?.is_file().then(|| symbol.to_uppercase())
+            (!self.ticks.first()?.is_dir()).then(|| symbol.to_uppercase())
         };
-        self.symbol.clone().or_else(of_name).ok_or_else(|| "--symbol: a capture log holds many instruments: name one".to_owned())
+        self.symbol
+            .clone()
+            .or_else(of_name)
+            .ok_or_else(|| "--symbol: a capture log holds many instruments: name one".to_owned())
     }
 
     pub(crate) fn interval_ns(&self) -> Result<u64, String> {
-        interval_ns(&self.interval).ok_or_else(|| format!("--interval: expected as 1s, 5m, 1h, found `{}`", self.interval))
+        interval_ns(&self.interval)
+            .ok_or_else(|| format!("--interval: expected as 1s, 5m, 1h, found `{}`", self.interval))
     }
 
     pub(crate) fn latency(&self) -> Result<Latency, Fault> {

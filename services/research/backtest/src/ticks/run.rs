@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 
-use mesh_backtest::ticks::{KernelTrader, Quotes, QuotesParams, TickOutcome, TickSettings, TickStrategy, looks_ahead, run as replay};
+use mesh_backtest::ticks::{
+    KernelTrader, Quotes, QuotesParams, TickOutcome, TickSettings, TickStrategy, looks_ahead, run as replay,
+};
 use mesh_backtest::{Decimals, Funding, Kernel};
-use mesh_bars::text::{Fault, read, rows};
 use mesh_bars::Source;
+use mesh_bars::text::{Fault, read, rows};
 use mesh_kernel::ParamError;
 use mesh_kernel::strategy::e3::E3;
 use mesh_kernel::strategy::funding_fade::FundingFade;
@@ -56,7 +58,11 @@ pub(crate) fn run(options: &RunOptions, given: &Table) -> Result<Ran, Box<dyn Er
     let ticks = &options.ticks;
     let told = io::stderr().is_terminal();
     if told {
-        let _ = writeln!(io::stderr(), "reading {} ...", ticks.ticks.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "));
+        let _ = writeln!(
+            io::stderr(),
+            "reading {} ...",
+            ticks.ticks.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+        );
     }
     let tape = load::tape(ticks)?;
     if told {
@@ -73,7 +79,11 @@ pub(crate) fn run(options: &RunOptions, given: &Table) -> Result<Ran, Box<dyn Er
         latency: ticks.latency()?,
         funding: funding(&options.fundings())?,
     };
-    let span_ns = tape.heads().last().map_or(0, |last| last.venue_ns).saturating_sub(tape.heads().first().map_or(0, |f| f.venue_ns));
+    let span_ns = tape
+        .heads()
+        .last()
+        .map_or(0, |last| last.venue_ns)
+        .saturating_sub(tape.heads().first().map_or(0, |f| f.venue_ns));
     if span_ns / settings.interval_ns > BARS_MAX {
         return Err(format!("--interval: more than {BARS_MAX} bars of {}: take a longer one", ticks.interval).into());
     }
@@ -86,7 +96,8 @@ pub(crate) fn run(options: &RunOptions, given: &Table) -> Result<Ran, Box<dyn Er
         other => return Err(format!("no strategy {other}").into()),
     };
     if made.series.bars.is_empty() && options.strategy != QUOTES {
-        let _ = writeln!(io::stderr(), "backtest: no bar of {} closed in these ticks: nothing was decided", ticks.interval);
+        let _ =
+            writeln!(io::stderr(), "backtest: no bar of {} closed in these ticks: nothing was decided", ticks.interval);
     }
     let about = about(&tape, &settings, options, &made);
     Ok(Ran { made, params, looked_ahead, about })
@@ -138,8 +149,8 @@ struct Job<'a> {
 type Made = (TickOutcome, Named, Option<String>);
 
 impl Job<'_> {
-    fn run<S: TickStrategy>(&self, named: Named, make: impl Fn() -> S) -> Result<Made, Box<dyn Error>> {
-        let made = replay(self.tape, self.settings, make())?;
+    fn run<S: TickStrategy>(&self, named: Named, make: impl Fn(&Tape) -> S) -> Result<Made, Box<dyn Error>> {
+        let made = replay(self.tape, self.settings, make(self.tape))?;
         let found = if self.cuts == 0 { None } else { looks_ahead(self.tape, self.settings, self.cuts, make)? };
         Ok((made, named, found.map(|found| found.to_string())))
     }
@@ -148,7 +159,7 @@ impl Job<'_> {
         let named = params::named(S::Params::SPEC, given)?;
         let values: Vec<f64> = named.iter().map(|(_, value)| *value).collect();
         let params = S::Params::from_values(&values).map_err(|error: ParamError| format!("parameters: {error}"))?;
-        self.run(named, || KernelTrader::new(Kernel::<S>::new(&params), &self.settings.base))
+        self.run(named, |_| KernelTrader::new(Kernel::<S>::new(&params), &self.settings.base))
     }
 
     fn quotes(&self, given: &Table) -> Result<Made, Box<dyn Error>> {
@@ -161,8 +172,10 @@ impl Job<'_> {
         let lots = self.settings.base.decimals.scale().lots(params.quantity);
         if lots <= 0 {
             let least = self.settings.base.decimals.scale().quantity(1);
-            return Err(format!("parameters: quantity: expected at least a lot of {least}, found {}", params.quantity).into());
+            return Err(
+                format!("parameters: quantity: expected at least a lot of {least}, found {}", params.quantity).into()
+            );
         }
-        self.run(named, || Quotes::new(params, lots))
+        self.run(named, |_| Quotes::new(params, lots))
     }
 }
