@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::print_stdout, reason = "figures are its output")]
 
-mod book;
 mod bus;
 mod figure;
 mod sweep;
@@ -24,8 +23,6 @@ enum What {
     Bus(bus::Options),
     /// Configurations over bars; the sampler; peers.
     Sweep(sweep::Options),
-    /// Replay of books and a maker on them.
-    Book(book::Options),
     /// One process of a measurement.
     #[command(hide = true)]
     Child {
@@ -47,7 +44,6 @@ struct Output {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().what {
-        What::Book(options) => book::run(&options),
         What::Bus(options) => bus::run(&options),
         What::Sweep(options) => sweep::run(&options),
         What::Child { task } => bus::run_child(&task),

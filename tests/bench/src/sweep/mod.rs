@@ -4,6 +4,7 @@
 //! A rate of one core is per second of that core's time (`CLOCK_THREAD_CPUTIME_ID`), so that other work on the machine
 //! counts less; one of all cores is by the clock on the wall.
 
+mod book;
 mod load;
 mod peers;
 mod tpe;
@@ -37,7 +38,10 @@ pub(crate) struct Options {
     /// Configurations
     #[arg(long, default_value_t = 1_000)]
     configurations: usize,
-    /// A Python that may have vectorbt, backtesting and optuna
+    /// Messages of the market whose books are replayed; some six events each
+    #[arg(long, default_value_t = 300_000)]
+    messages: usize,
+    /// A Python that may have vectorbt, backtesting, optuna and hftbacktest
     #[arg(long, default_value = "python3", value_name = "PYTHON")]
     python: PathBuf,
     /// Leave the peers out
@@ -52,6 +56,7 @@ enum Part {
     Task1,
     Memory,
     Tpe,
+    Book,
 }
 
 /// Configurations that run alone, to compare with.
@@ -94,6 +99,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     }
     if wanted(Part::Tpe) {
         tpe::run(&bench)?;
+    }
+    if wanted(Part::Book) {
+        book::run(&bench)?;
     }
     Ok(())
 }

@@ -1,16 +1,21 @@
 """Events a second of hftbacktest over a file of its own events: replay alone, and with a quoting maker.
 
-Usage: hftbacktest_events.py FILE TICK LOT RUNS; FILE holds `event_dtype` records. Prints one JSON object.
+Usage: book.py FILE TICK LOT RUNS; FILE holds `event_dtype` records. Prints one JSON object, or `not installed: ...`.
+Rates are per second of the thread's own time.
 """
 
 import json
 import sys
 import time
 
-import numpy as np
-from hftbacktest import BUY, GTX, LIMIT, SELL, BacktestAsset, ROIVectorMarketDepthBacktest
-from hftbacktest.types import event_dtype
-from numba import njit
+try:
+    import numpy as np
+    from hftbacktest import GTX, LIMIT, BacktestAsset, ROIVectorMarketDepthBacktest
+    from hftbacktest.types import event_dtype
+    from numba import njit
+except ImportError as error:
+    print(f"not installed: {error.name}")
+    sys.exit()
 
 
 @njit
@@ -85,12 +90,12 @@ def rates(events, tick, lot, runs, quotes):
     found = []
     for run in range(runs + 1):
         hbt = venue(events, tick, lot)
-        started = time.perf_counter()
+        started = time.thread_time()
         code = quote(hbt, tick, lot) if quotes else replay(hbt)
         # 1 is the end of the data; anything else ended it early.
         assert code == 1, code
         if run > 0:
-            found.append(len(events) / (time.perf_counter() - started))
+            found.append(len(events) / (time.thread_time() - started))
         hbt.close()
     return found
 
@@ -98,7 +103,6 @@ def rates(events, tick, lot, runs, quotes):
 def main():
     path, tick, lot, runs = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
     events = np.fromfile(path, dtype=event_dtype)
-    assert BUY == 1 and SELL == -1
     print(json.dumps({"replay": rates(events, tick, lot, runs, False), "maker": rates(events, tick, lot, runs, True)}))
 
 
