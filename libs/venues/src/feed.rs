@@ -42,12 +42,11 @@ pub enum Channel {
     Trades,
     /// Candles of so many minutes.
     Candles(u64),
-    /// Mark price, funding, open interest; on OKX funding only, whose mark and interest are [`Channel::Mark`] and
-    /// [`Channel::OpenInterest`].
+    /// Funding; on Hyperliquid mark price and open interest come with it.
     Funding,
-    /// Mark price; OKX.
+    /// Mark price.
     Mark,
-    /// Open interest; OKX.
+    /// Open interest.
     OpenInterest,
 }
 
@@ -116,12 +115,21 @@ pub struct Feed {
     next_id: u64,
     reconnect: Option<Reconnect>,
     counts: Counts,
+    unknown: VecDeque<String>,
     malformed: u64,
 }
 
+/// Kinds that say only that the connection is alive.
+const ALIVE: &[&str] = &["heartbeat", "greeting"];
+/// Characters of an unknown frame that are shown.
+const SHOWN: usize = 200;
+/// Unknown frames that wait to be shown.
+const MAX_UNKNOWN: usize = 16;
+
 impl Feed {
     /// A feed that is not connected yet. `book_depth` is the least depth of its books; the venue's next greater one is taken.
-    /// `None` for Binance, whose adapter has its own.
+    /// What the venue does not have is left out. `None` for Binance, whose adapter has its own, and where candles of OKX are
+    /// asked for together with others: they are served by another socket ([`okx::subscribe::Channel::path`]).
     pub fn new(
         language: Language,
         subscriptions: &[Subscription],
@@ -135,12 +143,18 @@ impl Feed {
             Language::Hyperliquid => Sliding::new(1_000, 60 * SECOND_NS),
         };
         let stream = Stream { heard_ns: 0, renewed: false };
+        let served = subscriptions.iter().filter_map(|(channel, id)| Some((served(language, *channel)?, *id)));
+        let streams: BTreeMap<Subscription, Stream> = served.map(|subscription| (subscription, stream)).collect();
+        let candles = streams.keys().filter(|(channel, _)| matches!(channel, Channel::Candles(_))).count();
+        if language == Language::Okx && candles > 0 && candles < streams.len() {
+            return None;
+        }
         Some(Self {
             language,
             reader: Reader::new(language),
             patience,
             book_depth,
-            streams: subscriptions.iter().map(|subscription| (*subscription, stream)).collect(),
+            streams,
             trades: BTreeMap::new(),
             candles: BTreeMap::new(),
             resyncs: BTreeMap::new(),
@@ -152,6 +166,7 @@ impl Feed {
             next_id: 1,
             reconnect: None,
             counts: Counts::new(),
+            unknown: VecDeque::new(),
             malformed: 0,
         })
     }
@@ -164,6 +179,11 @@ impl Feed {
     /// How many messages of each kind came.
     pub const fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// A frame of a kind that is not known, the first of it: for the log.
+    pub fn poll_unknown(&mut self) -> Option<String> {
+        self.unknown.pop_front()
     }
 
     /// How many frames could not be read.
@@ -197,19 +217,26 @@ impl Feed {
         self.reader.disconnected();
     }
 
-    /// A frame came. `on` is called with each message and each book that changed; true comes with it where a kind was met the
-    /// first time.
+    /// A frame came. `on` is called with each message and each book that changed.
     pub fn on_frame(&mut self, now_ns: u64, frame: &[u8], on: &mut dyn FnMut(Said<'_>)) {
         if !self.open {
             return;
         }
         self.heard_ns = self.heard_ns.max(now_ns);
-        let Self { reader, streams, trades, candles, resyncs, counts, reconnect, language, .. } = self;
+        let Self { reader, streams, trades, candles, resyncs, counts, unknown, reconnect, language, .. } = self;
         let hears_itself = *language == Language::Hyperliquid;
         let read = reader.on_frame(frame, now_ns, &mut |said| {
             match said {
                 Said::Message(message) => {
-                    counts.add(message.kind());
+                    let first = counts.add(message.kind());
+                    if let Message::Ignored { kind } = message
+                        && first
+                        && !ALIVE.contains(kind)
+                        && unknown.len() < MAX_UNKNOWN
+                    {
+                        let shown = frame.get(..SHOWN).unwrap_or(frame);
+                        unknown.push_back(format!("{kind}: {}", shown.escape_ascii()));
+                    }
                     if let Some(stream) = subscription_of(message).and_then(|key| streams.get_mut(&key)) {
                         *stream = Stream { heard_ns: now_ns, renewed: false };
                     }
@@ -323,6 +350,16 @@ impl Feed {
     }
 }
 
+/// The channel by which a venue tells this; `None` where it does not.
+const fn served(language: Language, channel: Channel) -> Option<Channel> {
+    match (language, channel) {
+        // Spot has none of these.
+        (Language::Kraken, Channel::Funding | Channel::Mark | Channel::OpenInterest) => None,
+        (Language::Hyperliquid, Channel::Mark | Channel::OpenInterest) => Some(Channel::Funding),
+        _ => Some(channel),
+    }
+}
+
 fn take_id(next_id: &mut u64) -> u64 {
     let id = *next_id;
     *next_id = next_id.wrapping_add(1);
@@ -345,7 +382,6 @@ fn kraken_requests(
             Channel::Quotes => Kraken::Quote,
             Channel::Trades => Kraken::Trade,
             Channel::Candles(minutes) => Kraken::Candle(*minutes),
-            // Spot has none of these.
             Channel::Funding | Channel::Mark | Channel::OpenInterest => continue,
         };
         groups.entry(channel).or_default().push(*instrument);
@@ -399,7 +435,6 @@ fn hyperliquid_requests(begin: bool, subscriptions: &[Subscription], out: &mut V
                 Hyperliquid::Candle(&interval)
             }
             Channel::Funding => Hyperliquid::Context,
-            // Both come with the context.
             Channel::Mark | Channel::OpenInterest => continue,
         };
         out.push_back(request(method, channel, coin.as_str()));

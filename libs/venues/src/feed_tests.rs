@@ -154,6 +154,30 @@ fn a_block_that_is_too_old_is_suspect_until_the_next() {
     assert_eq!(say(&mut feed, NOW + 22 * SECOND_NS, &book.replace(":5,", ":6,")), ["book", "live"]);
 }
 
+#[test]
+fn what_a_venue_does_not_have_is_left_out_and_what_it_says_new_is_shown_once() {
+    let bitcoin = "hyperliquid:perpetual:BTC";
+    let mut hyperliquid = feed(
+        Language::Hyperliquid,
+        &[(Channel::Mark, bitcoin), (Channel::Funding, bitcoin), (Channel::OpenInterest, bitcoin)],
+    );
+    hyperliquid.on_open(NOW);
+    let requests = sent(&mut hyperliquid, NOW);
+    assert_eq!(requests.len(), 1, "all three come with the context: {requests:?}");
+    for _ in 0..2 {
+        say(&mut hyperliquid, NOW, r#"{"channel":"news","data":{}}"#);
+        say(&mut hyperliquid, NOW, "Websocket connection established.");
+    }
+    assert_eq!(hyperliquid.poll_unknown().as_deref(), Some(r#"news: {\"channel\":\"news\",\"data\":{}}"#));
+    assert_eq!((hyperliquid.poll_unknown(), hyperliquid.counts().of("news")), (None, 2));
+    let mut kraken = feed(Language::Kraken, &[(Channel::Funding, "kraken:spot:BTC/USD")]);
+    kraken.on_open(NOW);
+    assert_eq!(sent(&mut kraken, NOW), [""; 0]);
+    let mixed = [(Channel::Candles(1), id("okx:spot:BTC-USDT")), (Channel::Book, id("okx:spot:BTC-USDT"))];
+    assert!(Feed::new(Language::Okx, &mixed, 10, Patience::default()).is_none(), "two sockets");
+    assert!(Feed::new(Language::Okx, &mixed[..1], 10, Patience::default()).is_some());
+}
+
 #[derive(Clone, Debug)]
 enum Happens {
     Open,

@@ -1,7 +1,10 @@
 //! The order book server (`dlob.drift.trade`) and the data API's socket: books, trades, candles.
 //!
 //! The server's books are raw integers, whole each time, and hold liquidity that is only `indicative`, which is left out;
-//! their slot orders them. Its frames carry JSON as a text, once or twice. The data API's are decimals.
+//! their slot orders them. Its frames carry JSON as a text, once or twice. Its trades name a market by its index only: which
+//! one that is, its books tell. The data API's numbers are decimals.
+
+use std::collections::BTreeMap;
 
 use mesh_types::market::{Candle, Trade};
 use mesh_types::{Decimal64, InstrumentId, Rounding, Side};
@@ -21,7 +24,12 @@ const MAX_LAYERS: usize = 3;
 pub struct Parser {
     bids: Vec<PriceLevel>,
     asks: Vec<PriceLevel>,
+    /// Markets by their index, of those that books named.
+    markets: BTreeMap<u64, InstrumentId>,
 }
+
+/// Markets whose index is remembered.
+const MAX_MARKETS: usize = 1_000;
 
 impl Parser {
     /// A parser.
@@ -86,7 +94,7 @@ impl Parser {
             }
             "orderbook" => self.book(&mut Scanner::new(data), on),
             "trades" => one_or_many(&mut Scanner::new(data), |s| {
-                let trade = raw_trade(s, received_ns)?;
+                let trade = raw_trade(s, &self.markets, received_ns)?;
                 on(&trade.map_or(Message::Ignored { kind: "trades" }, |trade| Message::Trade { trade, past: false }));
                 Ok(())
             }),
@@ -105,9 +113,10 @@ impl Parser {
     /// A book of raw integers.
     fn book(&mut self, scanner: &mut Scanner<'_>, on: On<'_>) -> Result<()> {
         let start = *scanner;
-        let (mut id, mut time, mut slot, mut sides) = (None, 0, 0, 0);
+        let (mut id, mut index, mut time, mut slot, mut sides) = (None, None, 0, 0, 0);
         scanner.object(|s, key| {
             match key {
+                b"marketIndex" => index = Some(s.unsigned()?),
                 b"marketName" => id = Some(instrument(s)?),
                 b"ts" => time = s.unsigned()?,
                 b"slot" => slot = s.unsigned()?,
@@ -124,6 +133,11 @@ impl Parser {
             Ok(())
         })?;
         let (Some(instrument), 3) = (id, sides) else { return Err(start.error("a book with marketName, bids, asks")) };
+        if let Some(index) = index
+            && self.markets.len() < MAX_MARKETS
+        {
+            self.markets.insert(index, instrument);
+        }
         on(&Message::Book(self.update(instrument, slot, time_ns(time))));
         Ok(())
     }
@@ -236,8 +250,13 @@ fn raw_levels(scanner: &mut Scanner<'_>, out: &mut Vec<PriceLevel>) -> Result<()
     })
 }
 
-/// A trade of the server: an event of the program in raw integers. `None` where it is no fill.
-fn raw_trade(scanner: &mut Scanner<'_>, received_ns: u64) -> Result<Option<Trade>> {
+/// A trade of the server: an event of the program in raw integers. `None` where it is no fill, or of a market that no book
+/// has named.
+fn raw_trade(
+    scanner: &mut Scanner<'_>,
+    markets: &BTreeMap<u64, InstrumentId>,
+    received_ns: u64,
+) -> Result<Option<Trade>> {
     let start = *scanner;
     let (mut id, mut index, mut base, mut quote, mut side, mut time, mut fill, mut trade_id) =
         (None, None, None, None, None, 0, true, 0);
@@ -261,11 +280,10 @@ fn raw_trade(scanner: &mut Scanner<'_>, received_ns: u64) -> Result<Option<Trade
         }
         Ok(())
     })?;
-    // The server names a market by its index only.
-    let by_index = || index.and_then(|index| super::instrument(&format!("{index}-PERP")).ok());
-    let (Some(instrument), Some(base), Some(quote)) = (id.or_else(by_index), base, quote) else {
-        return Err(start.error("a trade with marketIndex, baseAssetAmountFilled, quoteAssetAmountFilled"));
+    let (Some(base), Some(quote)) = (base, quote) else {
+        return Err(start.error("a trade with baseAssetAmountFilled, quoteAssetAmountFilled"));
     };
+    let Some(instrument) = id.or_else(|| markets.get(&index?).copied()) else { return Ok(None) };
     if !fill || !base.is_positive() || !quote.is_positive() {
         return Ok(None);
     }

@@ -139,8 +139,20 @@ fn frames_of_the_server_are_texts_in_texts() {
     assert_eq!(kinds(r#"{"message":"Subscribe received for channel: orderbook"}"#), ["subscribe"]);
     assert_eq!(kinds(r#"{"channel":"orderbook","error":"Error subscribing to channel"}"#), ["subscribe"]);
     let trade = r#"{"channel":"trades_perp_0","data":"{\"ts\":1704777451,\"marketIndex\":0,\"baseAssetAmountFilled\":2000000000,\"quoteAssetAmountFilled\":161000000,\"takerOrderDirection\":\"long\",\"action\":\"fill\"}"}"#;
-    assert_eq!(kinds(trade), ["trade"]);
-    assert_eq!(kinds(&trade.replace("\\\"fill", "\\\"place")), ["trades"], "no fill");
+    assert_eq!(kinds(trade), ["trades"], "no book has named its market");
+    let mut parser = dlob::Parser::new();
+    let named = book.replace(r#""ts":"#, r#""marketIndex":0,"ts":"#);
+    parser.parse(named.as_bytes(), 1, &mut |_| {}).expect("a book");
+    let mut trades = vec![];
+    for frame in [trade.to_owned(), trade.replace("\\\"fill", "\\\"place")] {
+        let parsed = parser.parse(frame.as_bytes(), 1, &mut |message| {
+            if let Message::Trade { trade, .. } = message {
+                trades.push((trade.instrument.to_string(), trade.price.get().to_string(), trade.side.get()));
+            }
+        });
+        assert_eq!(parsed, Ok(()));
+    }
+    assert_eq!(trades, [("drift:perpetual:SOL-PERP".into(), "80.500000".into(), Some(Side::Buy))], "one is no fill");
 }
 
 #[test]
