@@ -37,6 +37,8 @@ fn after_halt_all_there_is_no_order_until_the_reset_whatever_is_restarted() {
     assert!(text.contains("kill switch halt_all since") && text.contains(": a drill"), "{text}");
     let text = String::from_utf8_lossy(&mesh.run(&["top", "--once"]).stdout).into_owned();
     assert!(text.contains("kill switch halt_all since"), "{text}");
+    let text = String::from_utf8_lossy(&mesh.run(&["up"]).stdout).into_owned();
+    assert!(text.contains("kill switch halt_all since") && text.contains("kill --reset"), "{text}");
     mesh.wait("a signal that is refused", || stopped(&mesh) > 0);
     for process in ["relay-execution", "portfolio"] {
         let old = mesh.kill(process);
@@ -50,6 +52,8 @@ fn after_halt_all_there_is_no_order_until_the_reset_whatever_is_restarted() {
     assert!(reset["set_ns"].as_u64() > switch["set_ns"].as_u64());
     assert_eq!(mesh.status().get("kill_switches"), None);
     mesh.wait("an intent after the reset", || intents(&mesh) > before);
+    assert!(mesh.run(&["stop", "strategy-momentum"]).status.success());
+    mesh.wait("every order to be final", || audit::open_orders(&mesh) == 0);
     mesh.down();
     audit::assert_sound(&mesh);
     // Down, what is switched is still known, and nothing can be switched.

@@ -98,7 +98,8 @@ pub(crate) fn kill(layout: &Layout, level: KillLevel, reason: &Reason, timeout: 
     Ok(())
 }
 
-fn said(switch: &Switched) -> String {
+/// A switch, and what to do about it.
+pub(crate) fn said(switch: &Switched) -> String {
     let hint = if switch.is_on() { "; `./manage.sh kill --reset` ends it" } else { "; orders are placed again" };
     format!("{}{hint}", switch.text())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mesh_topology::{Layout, confirm, profiles, render};
 
+use crate::commands::kill;
 use crate::commands::logs::last_lines;
 use crate::console::{Console, Tone, duration};
 use crate::control::{self, Request};
@@ -15,6 +16,7 @@ use crate::report::{MeshReport, ProcessReport, State};
 use crate::state::{Saved, SavedProcess};
 use crate::supervise::spawn::open_log;
 use crate::survey;
+use crate::switches;
 
 const POLL: Duration = Duration::from_millis(25);
 /// A supervisor that does not listen by then has a problem.
@@ -201,6 +203,10 @@ fn farewell(console: &mut Console, layout: &Layout, report: &MeshReport, took: D
     let heading = format!("The mesh runs: {} processes, profile {profile}, mode {mode}.", report.processes.len());
     let heading = console.paint(Tone::Bold, &heading);
     console.line(format!("\n{heading} Ready after {:.1} s.\n", took.as_secs_f64()))?;
+    // What was switched off before stays so over `down` and `up`: nobody should wait for orders in vain.
+    for switch in switches::read(layout).unwrap_or_default().iter().filter(|switch| switch.is_on()) {
+        console.line(console.paint(Tone::Bad, &kill::said(switch)) + "\n")?;
+    }
     for (command, what) in [
         ("top", "watch it: processes, books, positions, signals, fills"),
         ("status", "each process: state, restarts, rates, lag, memory"),
