@@ -117,15 +117,17 @@ impl Request {
 
 const SECRET: &[&str] = &["secret", "secret_base64", "api_secret", "apiSecret", "secret_key"];
 const API_KEY: &[&str] = &["api_key", "apiKey", "key"];
-const PATH: &[&str] = &["path", "uri_path", "request_path", "requestPath", "endpoint"];
+const PATH: &[&str] = &["path", "uri_path", "url_path", "request_path", "requestPath", "endpoint"];
 const BODY: &[&str] = &["body", "post_data", "postData", "data"];
+const PARAMS: &[&str] = &["params", "parameters"];
 const TIMESTAMP: &[&str] = &["timestamp", "time_ms", "ts"];
 
 fn sign_binance(request: &Request) -> Signed {
     let api_key = request.or_empty(API_KEY);
     let keys = binance::sign::Credentials::new(api_key.clone().into(), request.need(SECRET)?.into());
     let (timestamp, recv_window) = (request.number(TIMESTAMP)?, request.number(&["recv_window", "recvWindow"])?);
-    let params = request.pairs(&["params", "parameters"])?;
+    let query_in_params = request.raw(PARAMS).is_some_and(|raw| raw.starts_with('"'));
+    let params = if query_in_params { Vec::new() } else { request.pairs(PARAMS)? };
     let headers = json!({ binance::sign::API_KEY_HEADER: api_key });
     if request.flag("socket") {
         let pairs: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -133,6 +135,7 @@ fn sign_binance(request: &Request) -> Signed {
     }
     let body = request.or_empty(BODY);
     let unsigned = request.find(&["query", "payload", "query_string"]);
+    let unsigned = unsigned.or_else(|| request.find(PARAMS).filter(|_| query_in_params));
     let query = match (unsigned, timestamp) {
         // As it is: the signature goes behind it.
         (Some(query), _) => {
@@ -185,14 +188,16 @@ fn sign_okx(request: &Request) -> Signed {
     let timestamp = request.need(TIMESTAMP)?;
     let now_ns = time_ns(&timestamp)
         .ok_or_else(|| format!("\"timestamp\" is {timestamp:?}: expected RFC 3339, or Unix seconds, ms or ns"))?;
-    if request.flag("login") {
+    let is_login = request.find(PATH).as_deref() == Some("/users/self/verify");
+    if is_login || request.flag("login") {
         let frame = keys.login(now_ns);
         let login: Value = serde_json::from_str(&frame).map_err(|error| error.to_string())?;
         let signature = login["args"][0]["sign"].clone();
         return Ok(json!({ "venue": "okx", "frame": frame, "signature": signature }));
     }
-    let method = request.need(&["method"])?.to_uppercase();
     let (path, body) = (request.need(PATH)?, request.or_empty(BODY));
+    let usual = if body.is_empty() { "GET" } else { "POST" };
+    let method = request.find(&["method"]).unwrap_or_else(|| usual.to_owned()).to_uppercase();
     let headers = keys.headers(now_ns, &method, &path, &body);
     let signature = headers.iter().find(|(name, _)| *name == "OK-ACCESS-SIGN").map(|(_, value)| value.clone());
     let headers: BTreeMap<&str, String> = headers.into_iter().collect();
@@ -229,7 +234,9 @@ fn sign_hyperliquid(request: &Request) -> Signed {
         vault,
         expires_after: request.number(&["expires_after", "expiresAfter"])?,
     };
+    let other_network = request.raw(&["is_mainnet", "isMainnet"]) == Some("false") || request.flag("testnet");
     let network = match request.find(&["network"]).as_deref() {
+        None if other_network => Network::Testnet,
         None | Some("mainnet" | "Mainnet") => Network::Mainnet,
         Some("testnet" | "Testnet") => Network::Testnet,
         Some(other) => return Err(format!("\"network\" is {other:?}: expected mainnet or testnet")),

@@ -17,6 +17,7 @@ fn binance() {
     let signed = sign("binance", &json!({"secret":secret,"api_key":"k","query":query}));
     assert_eq!(signed["signature"], signature);
     assert_eq!(signed["query"], format!("{query}&signature={signature}"));
+    assert_eq!(sign("binance", &json!({"secret":secret,"params":query}))["signature"], signature);
     // In the order of the object, which a map would lose.
     let request = format!(
         r#"{{"secret":"{secret}","params":{{"symbol":"LTCBTC","side":"BUY","type":"LIMIT","timeInForce":"GTC","quantity":1,"price":"0.1"}},"recv_window":5000,"timestamp":1499827319559}}"#
@@ -51,6 +52,8 @@ fn okx() {
     assert_eq!((&signed["signature"], &signed["headers"]["OK-ACCESS-SIGN"]), (&json!(expected), &json!(expected)));
     let login = sign("okx", &json!({"secret":"mysecret","login":true,"timestamp":1_538_054_050}));
     assert_eq!(login["signature"], "m+lzVL6siKIpimAa/6y8lHpWZe0SCpehAqymC8Nel0A=");
+    let by_path = json!({"secret":"mysecret","timestamp":"1538054050","method":"GET","path":"/users/self/verify"});
+    assert_eq!(sign("okx", &by_path)["signature"], login["signature"]);
     let prehash = json!({"secret":"mysecret","prehash":"1538054050GET/users/self/verify"});
     assert_eq!(sign("okx", &prehash)["signature"], login["signature"]);
 }
@@ -72,6 +75,9 @@ fn hyperliquid() {
     );
     let body: Value = serde_json::from_str(signed["body"].as_str().expect("a body")).expect("JSON");
     assert_eq!((&body["nonce"], &body["vaultAddress"]), (&json!(1_677_777_606_040u64), &json!(null)));
+    let dummy = json!({"private_key":key,"nonce":0,"action":{"type":"dummy"},"isMainnet":false});
+    let mainnet = json!({"private_key":key,"nonce":0,"action":{"type":"dummy"}});
+    assert_ne!(sign("hyperliquid", &dummy)["digest"], sign("hyperliquid", &mainnet)["digest"]);
     let send = json!({"private_key":key,"primary_type":"HyperliquidTransaction:UsdSend","signature_chain_id":"0x66eee",
         "fields":[{"name":"hyperliquidChain","type":"string"},{"name":"destination","type":"string"},{"name":"amount","type":"string"},{"name":"time","type":"uint64"}],
         "message":{"hyperliquidChain":"Testnet","destination":"0x5e9ee1089755c3435139848e47e6635505d5a13a","amount":"1","time":1_687_816_341_423u64}});
