@@ -105,6 +105,7 @@ fn child_study() {
     }
     let gpu = Gpu::open().unwrap();
     assert_eq!(gpu.name(), "a card made for tests");
+    assert_eq!(gpu.instructions_a_second(), Ok(1e3 * 1e6 * 128.0));
     for seed in 0..3 {
         same_on::<Momentum>(&gpu, seed, 1_300);
         same_on::<E3>(&gpu, seed, 1_300);

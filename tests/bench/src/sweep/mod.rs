@@ -5,6 +5,7 @@
 //! counts less; one of all cores is by the clock on the wall.
 
 mod book;
+mod gpu;
 mod load;
 mod peers;
 mod tpe;
@@ -55,6 +56,7 @@ enum Part {
     Full,
     Task1,
     Memory,
+    Gpu,
     Tpe,
     Book,
 }
@@ -96,6 +98,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     }
     if wanted(Part::Memory) {
         bench.memory(&full);
+    }
+    if wanted(Part::Gpu) {
+        gpu::run(&bench, &rules)?;
     }
     if wanted(Part::Tpe) {
         tpe::run(&bench)?;

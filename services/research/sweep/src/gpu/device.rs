@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
 
 use cust::context::{Context, CurrentContext};
-use cust::device::Device;
+use cust::device::{Device, DeviceAttribute};
 use cust::error::CudaError;
 use cust::memory::{CopyDestination, DeviceBuffer, mem_get_info};
 use cust::module::Module;
@@ -84,6 +84,20 @@ impl Gpu {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Instructions that all its threads together can begin in a second, one a lane and clock.
+    ///
+    /// # Errors
+    /// Where the driver does not say.
+    pub fn instructions_a_second(&self) -> Result<f64, GpuError> {
+        // Four schedulers of 32 lanes, since compute capability 7.0.
+        const LANES: f64 = 128.0;
+        let device = Device::get_device(0).map_err(while_("asking what it can do"))?;
+        let ask = |attribute| device.get_attribute(attribute).map_err(while_("asking what it can do"));
+        let processors = ask(DeviceAttribute::MultiprocessorCount)?;
+        let kilohertz = ask(DeviceAttribute::ClockRate)?;
+        Ok(f64::from(processors) * f64::from(kilohertz) * 1e3 * LANES)
     }
 
     /// Runs some configurations over the whole history, within `memory_bytes` of the card's memory and what is free

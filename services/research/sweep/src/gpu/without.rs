@@ -27,6 +27,14 @@ impl Gpu {
         match self.0 {}
     }
 
+    /// Instructions a second.
+    ///
+    /// # Errors
+    /// Never: there is no such GPU.
+    pub fn instructions_a_second(&self) -> Result<f64, GpuError> {
+        match self.0 {}
+    }
+
     /// Runs some configurations over the whole history.
     ///
     /// # Errors
