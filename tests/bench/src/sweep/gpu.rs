@@ -5,7 +5,7 @@ use std::time::Instant;
 use mesh_kernel::run::RunRules;
 use mesh_kernel::strategy::momentum::Momentum;
 use mesh_sweep::Shared;
-use sweep::gpu;
+use sweep::gpu::Gpu;
 
 use super::{Bench, MILLION, RATE, load};
 use crate::bus::Outcome;
@@ -22,7 +22,13 @@ const ASKED: f64 = 1e5;
 const INSTRUCTIONS: f64 = 83.0;
 
 pub(super) fn run(bench: &Bench<'_>, rules: &RunRules) -> Outcome<()> {
-    let Some(gpu) = gpu::open(false, |line| eprintln!("GPU left out: {line}"))? else { return Ok(()) };
+    let gpu = match Gpu::open() {
+        Ok(gpu) => gpu,
+        Err(error) => {
+            eprintln!("the GPU's figures are left out: {error}");
+            return Ok(());
+        }
+    };
     let params = load::full(CONFIGURATIONS);
     let shared = Shared::<Momentum>::new(&bench.history, &params);
     let once = || gpu.run(&shared, rules, 0..params.len(), u64::MAX, &mut |_| true);
