@@ -30,6 +30,12 @@ impl Decimals {
         &self.scale
     }
 
+    /// The nearest whole lots of a quantity that is held: its digits stay where lots are fine enough.
+    #[must_use]
+    pub fn held_lots(&self, quantity: f64) -> i64 {
+        (quantity / self.scale.quantity(1)).round() as i64
+    }
+
     /// A price as plain decimal.
     #[must_use]
     pub fn price_text(&self, ticks: i64) -> String {
@@ -78,6 +84,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn held_quantities_come_back(lots in 1i64..1_000_000_000_000) {
+            let decimals = Decimals::new(0, 6).unwrap();
+            let read: f64 = decimals.quantity_text(lots).parse().unwrap();
+            prop_assert_eq!(decimals.held_lots(read), lots);
+        }
+
         #[test]
         fn prices_of_eight_decimals_come_back(ticks in 1i64..1_000_000_000_000_000) {
             let decimals = Decimals::new(8, 0).unwrap();

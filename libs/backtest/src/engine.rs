@@ -204,7 +204,7 @@ impl<D: Decider> Run<'_, D> {
             let lane = self.lanes.iter_mut().find(|lane| lane.series.symbol == initial.symbol);
             let lane = lane.ok_or_else(|| RunError::UnknownSymbol(initial.symbol.clone()))?;
             let sign = if initial.side == Side::Short { -1.0 } else { 1.0 };
-            let lots = scale.lots(initial.quantity * sign);
+            let lots = self.settings.decimals.held_lots(initial.quantity * sign);
             lane.books.account.fill(lots, scale.ticks(initial.entry_price), 0).map_err(overflow)?;
             lane.books.began = At { time_ns: start_ns, bar: 0 };
             lane.decider.trader().set_position(initial.side, initial.entry_price, initial.stop_price);
@@ -319,6 +319,7 @@ impl<D: Decider> Run<'_, D> {
         outcome.cash = self.capital;
         outcome.digest = self.digest.finish();
         for (symbol, lane) in self.lanes.iter_mut().enumerate() {
+            let stop_price = lane.decider.trader().position.stop_price;
             let account = &lane.books.account;
             outcome.cash = outcome.cash.checked_add(account.cash).ok_or(Overflow)?;
             outcome.fees += account.fees;
@@ -337,6 +338,7 @@ impl<D: Decider> Run<'_, D> {
                     unrealised: account.unrealised(lane.mark)?,
                     fees: lane.books.entry_fees,
                     funding: lane.books.held_funding,
+                    stop_price,
                 });
             }
         }

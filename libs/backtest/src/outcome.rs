@@ -23,7 +23,7 @@ pub struct EquityPoint {
 }
 
 /// A position that the history's end leaves open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OpenPosition {
     /// Index of the series.
     pub symbol: usize,
@@ -43,6 +43,8 @@ pub struct OpenPosition {
     pub fees: Money,
     /// Funding received for it; negative where paid.
     pub funding: Money,
+    /// Where its strategy gives it up; 0 for nowhere.
+    pub stop_price: f64,
 }
 
 /// What a run made.

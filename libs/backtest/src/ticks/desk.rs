@@ -30,6 +30,11 @@ pub trait TickStrategy {
     /// The venue reported on an order; the desk's account has it already.
     fn on_report(&mut self, _report: &Report, _desk: &mut Desk) {}
 
+    /// Where it gives up what it holds; 0 for nowhere.
+    fn stop_price(&mut self) -> f64 {
+        0.0
+    }
+
     /// A position is held from before.
     fn on_initial(&mut self, _side: Side, _entry_price: f64, _stop_price: f64) {}
 }

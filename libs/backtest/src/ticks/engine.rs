@@ -275,7 +275,8 @@ impl<'a, S: TickStrategy> Run<'a, S> {
                 return Err(RunError::UnknownSymbol(initial.symbol.clone()));
             }
             let sign = if initial.side == Side::Short { -1.0 } else { 1.0 };
-            let (lots, price) = (scale.lots(initial.quantity * sign), scale.ticks(initial.entry_price));
+            let lots = self.settings.base.decimals.held_lots(initial.quantity * sign);
+            let price = scale.ticks(initial.entry_price);
             self.ledger.books.account.fill(lots, price, 0).map_err(overflow)?;
             self.ledger.books.began = At { time_ns: start_ns, bar: 0 };
             self.ledger.mark = price;
@@ -401,6 +402,7 @@ impl<'a, S: TickStrategy> Run<'a, S> {
                 unrealised: books.account.unrealised(self.ledger.mark)?,
                 fees: books.entry_fees,
                 funding: books.held_funding,
+                stop_price: self.strategy.stop_price(),
             });
         }
         let (orders, late_trades) = (self.desk.orders() as u64, self.bars.late);

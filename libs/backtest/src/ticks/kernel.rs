@@ -141,6 +141,10 @@ impl<D: Decider> TickStrategy for KernelTrader<'_, D> {
         }
     }
 
+    fn stop_price(&mut self) -> f64 {
+        self.decider.trader().position.stop_price
+    }
+
     fn on_initial(&mut self, side: Side, entry_price: f64, stop_price: f64) {
         self.decider.trader().set_position(side, entry_price, stop_price);
     }

@@ -1,5 +1,6 @@
 //! Positions that were held before the history begins, as exported: a JSON list, or one object, of
-//! `{"symbol","side","quantity","entry_price","stop_price"}`; numbers may be text, `stop_price` may be left out.
+//! `{"symbol","side","quantity","entry_price","stop_price"}`; numbers may be text, `stop_price` may be left out. Or the report
+//! of an earlier run, whose open positions are taken.
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ pub(crate) fn positions(path: &Path) -> Result<Vec<InitialPosition>, Fault> {
     let fault = |what: String| Fault::new(path, what);
     let value: Value =
         serde_json::from_str(&read(path)?).map_err(|error| Fault::at(path, error.line(), error.to_string()))?;
-    let list = match &value {
+    let list = match value.get("open").unwrap_or(&value) {
         Value::Array(list) => list.as_slice(),
         one => std::slice::from_ref(one),
     };

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mesh_backtest::fills::rate_of_bp;
-use mesh_backtest::{Decimals, Fills, Series, Settings, Sizing};
+use mesh_backtest::{Decimals, Fills, InitialPosition, Series, Settings, Sizing};
 use mesh_kernel::fills::Costs;
 use mesh_kernel::sizing::{SizingMethod, SizingRules};
 
 use crate::initial;
 use crate::params::NAMES;
 use crate::ticks::TickOptions;
-use mesh_bars::Source;
+use mesh_bars::{Fault, Source};
 
 /// `backtest run`.
 #[derive(Args, Debug)]
@@ -79,7 +79,8 @@ pub(crate) struct RunOptions {
     /// Tells the strategy the trend of this symbol as the leading market's.
     #[arg(long, value_name = "SYMBOL")]
     leader: Option<String>,
-    /// Positions held before the first bar, JSON: `[{"symbol","side","quantity","entry_price","stop_price"}]`.
+    /// Positions held before the first bar, JSON: `[{"symbol","side","quantity","entry_price","stop_price"}]`, or the report
+    /// (`--json`) of an earlier run, whose open positions are taken.
     #[arg(long, value_name = "FILE")]
     init_state: Option<PathBuf>,
     /// Runs over so many cut histories too, and fails where a decision changes: the strategy looks ahead.
@@ -137,14 +138,38 @@ impl RunOptions {
 
     /// The settings of a run over bars.
     pub(crate) fn settings(&self, series: &[Series]) -> Result<Settings, Box<dyn std::error::Error>> {
-        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| self.decimals_of_quantity(series));
+        let initial = self.initial()?;
+        let held = initial.iter().map(|position| decimals_of(position.quantity)).max().unwrap_or(0);
+        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| self.decimals_of_quantity(series).max(held));
         let decimals = Decimals::new(self.price_decimals, quantity_decimals)
             .ok_or("expected at most 12 decimals of prices and of quantities")?;
-        self.settings_at(decimals)
+        self.settings_with(decimals, initial)
+    }
+
+    fn initial(&self) -> Result<Vec<InitialPosition>, Fault> {
+        self.init_state.as_deref().map(initial::positions).transpose().map(Option::unwrap_or_default)
     }
 
     /// The settings of a run that counts in these ticks and lots.
     pub(crate) fn settings_at(&self, decimals: Decimals) -> Result<Settings, Box<dyn std::error::Error>> {
+        self.settings_with(decimals, self.initial()?)
+    }
+
+    fn settings_with(
+        &self,
+        decimals: Decimals,
+        initial: Vec<InitialPosition>,
+    ) -> Result<Settings, Box<dyn std::error::Error>> {
+        for InitialPosition { symbol, quantity, .. } in &initial {
+            let lots = decimals.held_lots(*quantity);
+            if (decimals.scale().quantity(lots) - quantity).abs() > quantity * 1e-12 {
+                let lot = decimals.scale().quantity(1);
+                return Err(format!(
+                    "--init-state: {symbol}: {quantity} is not in whole lots of {lot}: its digits would be lost"
+                )
+                .into());
+            }
+        }
         let bounds = [
             ("fee-bps", self.fee_bps, -1_000.0, 1_000.0),
             ("maker-fee-bps", self.maker_fee_bps.unwrap_or(0.0), -1_000.0, 1_000.0),
@@ -177,7 +202,7 @@ impl RunOptions {
             max_positions: self.max_positions,
             breadth: self.breadth,
             leader: self.leader.clone(),
-            initial: self.init_state.as_deref().map(initial::positions).transpose()?.unwrap_or_default(),
+            initial,
             ..Settings::new(decimals, self.capital)
         })
     }
@@ -201,4 +226,10 @@ impl RunOptions {
         let bought = self.quantity.unwrap_or(self.capital / dearest);
         (QUANTITY_DIGITS - bought.log10().ceil()).clamp(0.0, QUANTITY_DIGITS) as u32
     }
+}
+
+/// Decimals of a quantity as it was written.
+fn decimals_of(quantity: f64) -> u32 {
+    let text = quantity.to_string();
+    text.split_once('.').map_or(0, |(_, digits)| digits.len() as u32)
 }

@@ -157,6 +157,29 @@ fn a_position_from_before_is_taken_over() {
     );
 }
 
+/// A history in two parts: what the first leaves open, the second holds, with its stop.
+#[test]
+fn an_earlier_run_is_gone_on_with() {
+    let dir = folder();
+    let whole = wave(1_500, 11.0);
+    let lines: Vec<&str> = whole.lines().collect();
+    let cut = |rows: &[&str]| format!("{}\n{}\n", lines[0], rows.join("\n"));
+    let open = (200..300).find_map(|count| {
+        fs::write(dir.path().join("AAA_1h.csv"), cut(&lines[1..count])).unwrap();
+        let report = run(dir.path(), &["--bars", "AAA_1h.csv"]);
+        (report["open"].as_array().unwrap().len() == 1).then_some((report, count))
+    });
+    let (report, count) = open.unwrap();
+    assert!(report["open"][0]["stop_price"].as_f64().unwrap() > 0.0);
+    fs::write(dir.path().join("before.json"), report.to_string()).unwrap();
+    fs::write(dir.path().join("AAA_1h.csv"), cut(&lines[count..])).unwrap();
+    let next = run(dir.path(), &["--bars", "AAA_1h.csv", "--init-state", "before.json"]);
+    let first = &next["trades"][0];
+    for field in ["side", "entry_price", "quantity", "symbol"] {
+        assert_eq!(first[field], report["open"][0][field], "{field}");
+    }
+}
+
 #[test]
 fn faults_name_file_line_and_remedy() {
     let dir = folder();
@@ -170,7 +193,10 @@ fn faults_name_file_line_and_remedy() {
     database(&path("twice.db"), "AAA", &wave(3, 3.0));
     database(&path("twice.db"), "AAA", &wave(3, 4.0));
     fs::write(path("range.toml"), "ema_fast = 50\nema_slow = 7\n").unwrap();
-    let cases: [(&[&str], &str); 14] = [
+    let state = r#"{"symbol":"AAA","side":"long","quantity":"2.125","entry_price":"9"}"#;
+    fs::write(path("fine.json"), state).unwrap();
+    let cases: [(&[&str], &str); 15] = [
+        (&["--bars", "AAA_1h.csv", "--init-state", "fine.json", "--quantity-decimals", "2"], "whole lots of 0.01"),
         (&["--bars", "bad.csv"], "bad.csv:2: expected a number in high, found `1oo.5`"),
         (&["--bars", "head.csv"], "head.csv:1: expected the header"),
         (&["--bars", "none.csv"], "none.csv: can't be read"),

@@ -30,7 +30,7 @@ svg{width:100%;height:auto;display:block}text{font-size:11px;fill:var(--soft)}.v
 .fill{fill:var(--bad);opacity:.25}.leg{stroke-width:1.2;opacity:.7}.win{stroke:var(--good)}.loss{stroke:var(--bad)}
 .long{fill:var(--good)}.short{fill:var(--bad)}.out{fill:var(--soft)}
 .trend_up{fill:#16955b22}.trend_down{fill:#d0433b22}.range{fill:#8882}.volatile{fill:#e8a01c33}.unknown{fill:none}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:3px 10px;text-align:right;white-space:nowrap}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:3px 7px;text-align:right;white-space:nowrap}
 td:first-child,th:first-child{text-align:left}tr:nth-child(even) td{background:#8881}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:2px 24px}
 .figures div{display:flex;justify-content:space-between}.figures span{color:var(--soft)}

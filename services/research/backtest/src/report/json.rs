@@ -38,6 +38,7 @@ pub(crate) fn report(report: &Report<'_>) -> Value {
             "unrealised": decimals.money_text(open.unrealised),
             "fees": decimals.money_text(open.fees),
             "funding": decimals.money_text(open.funding),
+            "stop_price": open.stop_price,
         })
     });
     let equity = outcome.equity.iter().map(|point| json!([point.time_ns, decimals.money_text(point.equity)]));
