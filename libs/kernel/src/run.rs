@@ -205,7 +205,7 @@ impl<S: Strategy> Run<S> {
                 self.fill_waiting(params, rules, bar.close, on_fill)?;
             }
         }
-        self.mark(rules.scale.ticks(bar.close))?;
+        self.mark(rules, bar.close)?;
         if ends_period {
             self.tally.returns.close(rules.scale.money(self.tally.equity));
         }
@@ -299,6 +299,9 @@ impl<S: Strategy> Run<S> {
         price: f64,
         on_fill: &mut impl FnMut(&Fill),
     ) -> Result<(), Overflow> {
+        if self.waiting == Waiting::default() {
+            return Ok(());
+        }
         let waiting = core::mem::take(&mut self.waiting);
         if waiting.fraction > 0.0 {
             self.close(rules, price, waiting.fraction, waiting.exit, Liquidity::Taker, on_fill)?;
@@ -387,8 +390,12 @@ impl<S: Strategy> Run<S> {
         }
     }
 
-    fn mark(&mut self, close: i64) -> Result<(), Overflow> {
-        let equity = self.account.equity(close)?;
+    fn mark(&mut self, rules: &RunRules, close: f64) -> Result<(), Overflow> {
+        // Without a position there is nothing to value.
+        let equity = match self.account.position {
+            0 => self.account.cash,
+            _ => self.account.equity(rules.scale.ticks(close))?,
+        };
         if equity > self.tally.peak {
             self.tally.drawdown = self.drawdown();
             (self.tally.peak, self.trough) = (equity, equity);

@@ -130,6 +130,11 @@ impl<S: Strategy> Core<S> {
             return Decision::blocked(Gate::WarmUp, f64::from(self.bars), f64::from(warm_up));
         }
         let wish = self.signal.wish::<WHY>(params, input, self.trader.position.side);
+        if !WHY && wish.enter == Side::Flat && self.trader.position.side == Side::Flat {
+            // What the trader makes of most bars.
+            self.trader.rest(1);
+            return Decision::default();
+        }
         self.trader.on_bar(&params.trade_rules(), input.bar, input.features.atr(), &wish)
     }
 
