@@ -60,6 +60,11 @@ impl Reader {
         }
     }
 
+    /// Another file begins: lines are counted from 1 again.
+    pub const fn next_file(&mut self) {
+        self.line = 0;
+    }
+
     /// Takes a line.
     pub fn line(&mut self, line: &[u8]) {
         self.line += 1;

@@ -253,7 +253,11 @@ fn faults_and_counts_name_the_place() {
     fs::write(path("xusdt_2.txt"), format!("{head}\nno frame\n12 {{\"e\":\n{rest}")).unwrap();
     let output =
         backtest(dir.path(), &["run", "--strategy", "quotes", "--kind", "usdm", "--ticks", "xusdt_2.txt", "--json"]);
-    assert!(text(&output.stderr).contains("line 2 is left out: expected `<ns> <frame>`"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("xusdt_2.txt:2 is left out: expected `<ns> <frame>`"),
+        "{}",
+        text(&output.stderr)
+    );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ticks"]["malformed"], 2);
     fs::write(path("curve.csv"), "sent_ns,accepted_ns\n5,4\n").unwrap();

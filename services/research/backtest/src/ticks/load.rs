@@ -24,11 +24,14 @@ pub(crate) fn tape(options: &TickOptions) -> Result<Tape, Box<dyn std::error::Er
     if captures == 0 {
         let mut reader = binance::Reader::new(market, &symbol);
         for path in &options.ticks {
+            let was_whole = reader.first_malformed().is_none();
+            reader.next_file();
             raw(path, &mut reader)?;
-        }
-        if let Some(malformed) = reader.first_malformed() {
-            // Whoever does not read it loses nothing but the warning: the counts are in the report.
-            let _ = writeln!(io::stderr(), "backtest: line {} is left out: {}", malformed.line, malformed.what);
+            if let Some(malformed) = reader.first_malformed().filter(|_| was_whole) {
+                let (file, line, what) = (path.display(), malformed.line, &malformed.what);
+                // Whoever does not read it loses nothing but the warning: the counts are in the report.
+                let _ = writeln!(io::stderr(), "backtest: {file}:{line} is left out: {what}");
+            }
         }
         Ok(reader.finish(options.feed_latency_ns()).map_err(fault)?)
     } else if captures == options.ticks.len() {
