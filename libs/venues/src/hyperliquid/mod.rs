@@ -5,7 +5,7 @@
 //! | [`parse`] | frames to messages |
 //! | [`instruments`] | `meta` and `spotMeta`: what may be ordered, and the asset ids that orders name |
 //! | [`subscribe`] | subscription requests |
-//! | [`format`] | prices and sizes by the venue's rules, actions as they are hashed |
+//! | [`mod@format`] | prices and sizes by the venue's rules, actions as they are hashed |
 //! | [`msgpack`] | actions as MessagePack, keys in their order |
 //! | [`sign`] | hashes and signatures of actions, nonces, the address behind a signature |
 //! | [`errors`] | the three forms of errors, and what to do about them |

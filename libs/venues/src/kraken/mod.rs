@@ -5,7 +5,7 @@
 //! | [`parse`] | frames to messages |
 //! | [`instruments`] | pairs: the `instrument` channel and `AssetPairs` |
 //! | [`subscribe`] | subscription requests |
-//! | [`format`] | order requests on the socket |
+//! | [`mod@format`] | order requests on the socket |
 //! | [`sign`] | credentials, signatures, nonces |
 //! | [`errors`] | error texts, and what to do about them |
 //! | [`limits`] | rate limits: counters that drain |

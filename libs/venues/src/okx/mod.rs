@@ -5,7 +5,7 @@
 //! | [`parse`] | frames to messages |
 //! | [`instruments`] | what may be ordered: the `instruments` channel and `GET /api/v5/public/instruments` |
 //! | [`subscribe`] | subscription requests, and which socket serves a channel |
-//! | [`format`] | order requests |
+//! | [`mod@format`] | order requests |
 //! | [`sign`] | credentials, REST signatures, the socket's login |
 //! | [`errors`] | error codes, of the whole and of each item, and what to do about them |
 //! | [`limits`] | rate limits |
