@@ -132,14 +132,14 @@ impl<E, K: Iterator<Item = Result<Ended, E>>> Schedule<K> {
         self.finish(ended.number, ended.outcome)
     }
 
+    /// The trials that wait, in order.
+    pub fn waiting(&self) -> impl Iterator<Item = &Point> {
+        self.queue.iter().map(|(_, point)| point)
+    }
+
     /// The next trials, at most `most`, in the order of their numbers.
     pub fn take(&mut self, most: usize) -> Vec<(u64, Point)> {
         self.queue.drain(..most.min(self.queue.len())).collect()
-    }
-
-    /// Gives back trials that were taken, the latest ones.
-    pub fn give_back(&mut self, trials: Vec<(u64, Point)>) {
-        trials.into_iter().rev().for_each(|trial| self.queue.push_front(trial));
     }
 
     /// A trial has this value after a step, counted from 1.
@@ -164,7 +164,8 @@ impl<E, K: Iterator<Item = Result<Ended, E>>> Schedule<K> {
         }
     }
 
-    /// A trial has stopped on its way, and has no outcome yet: those after it need not wait for more of its reports.
+    /// A trial will report no more, and has no outcome yet: those after it need not wait for it. `step` is the one at which
+    /// it was stopped; 0 where it never ran.
     pub fn stopped(&mut self, number: u64, step: u64) {
         if let Some(reports) = &mut self.reports {
             reports.end(number, Some(step));

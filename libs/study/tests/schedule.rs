@@ -59,11 +59,8 @@ fn run(spec: &Spec, kept: &mut Kept, workers: usize, chaos: u64, most: usize) ->
         if busy.len() < workers {
             let wanted = 1 + rng.index(9);
             schedule.fill(wanted).unwrap();
-            let mut taken = schedule.take(wanted);
-            if taken.len() > 1 && rng.below(3) == 0 {
-                let back = taken.split_off(1);
-                schedule.give_back(back);
-            }
+            let most = if rng.below(3) == 0 { 1 } else { wanted };
+            let taken = schedule.take(most);
             if !taken.is_empty() {
                 let trials = taken.into_iter().map(|(number, point)| (number, point, Vec::new())).collect();
                 busy.push(Worker { trials, step: 0 });

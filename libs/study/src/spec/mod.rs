@@ -64,8 +64,8 @@ pub struct Pruning {
 pub struct Limits {
     /// Most bytes of bars, indicators and configurations in flight.
     pub memory_bytes: u64,
-    /// Most trials of a chunk: what a kill can lose.
-    pub chunk: u32,
+    /// Most trials of a chunk: what a kill can lose; as suits the machine where it is left out.
+    pub chunk: Option<u32>,
     /// How many of the best are run again on the scalar path, and judged on the rest of the bars.
     pub best: u32,
 }

@@ -338,11 +338,14 @@ impl Reader<'_> {
             None => Some(default),
         };
         let memory_mb = of(&raw.memory_mb, "memory_mb", 512, 1, 1 << 24);
-        let chunk = of(&raw.chunk, "chunk", 256, 1, 1 << 20);
+        let chunk = match &raw.chunk {
+            Some(_) => Some(of(&raw.chunk, "chunk", 1, 1, 1 << 20)?),
+            None => None,
+        };
         let best = of(&raw.best, "best", 10, 1, 10_000);
         Some(Limits {
             memory_bytes: memory_mb? << 20,
-            chunk: u32::try_from(chunk?).ok()?,
+            chunk: chunk.and_then(|chunk| u32::try_from(chunk).ok()),
             best: u32::try_from(best?).ok()?,
         })
     }

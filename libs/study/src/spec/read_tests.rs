@@ -60,7 +60,7 @@ fn a_specification_is_read() {
     assert_eq!(spec.data.split, Split::At(19_875 * 86_400 * 1_000_000_000));
     let names: Vec<&str> = spec.space().parameters().iter().map(|parameter| parameter.name.as_str()).collect();
     assert_eq!(names[..3], ["ema_slow", "ema_fast", "stop_atr"], "in the order of the document");
-    assert_eq!(spec.limits, Limits { memory_bytes: 64 << 20, chunk: 256, best: 10 });
+    assert_eq!(spec.limits, Limits { memory_bytes: 64 << 20, chunk: None, best: 10 });
     assert_eq!(spec.pruning.unwrap().steps, 10);
     let point = spec.space().point_by(|_, domain| domain.at(0.0));
     let values = spec.values(&point);

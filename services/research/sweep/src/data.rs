@@ -1,0 +1,190 @@
+//! What a study runs over: each symbol's bars, cut into the part that is swept and the part that only judges the best.
+
+use std::path::{Path, PathBuf};
+
+use mesh_backtest::data::check;
+use mesh_backtest::watch::Watch;
+use mesh_backtest::{Funding, Series, TimedBar};
+use mesh_bars::Source;
+use mesh_kernel::breadth::Breadth;
+use mesh_kernel::run::RunRules;
+use mesh_study::spec::{Data, Spec, Split};
+use mesh_sweep::{History, Inputs};
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+use crate::hex;
+
+/// One symbol's part of the data.
+#[derive(Debug)]
+pub struct Part {
+    /// The symbol.
+    pub symbol: String,
+    /// Its history.
+    pub history: History,
+}
+
+/// All that trials run over.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is swept.
+    pub train: Vec<Part>,
+    /// What judges the best; empty where everything is swept.
+    pub test: Vec<Part>,
+    /// How runs are made.
+    pub rules: RunRules,
+    /// SHA-256 over all bars and funding, in hex.
+    pub hash: String,
+}
+
+impl Prepared {
+    /// Reads the data of a specification; paths are those of `folder`.
+    ///
+    /// # Errors
+    /// Where a file can't be read, or there is too little in it.
+    pub fn read(spec: &Spec, folder: &Path) -> Result<Self, Failure> {
+        let series = read(&spec.data, folder)?;
+        Self::of(spec, &series)
+    }
+
+    /// Of series at hand.
+    ///
+    /// # Errors
+    /// Where they are too short, or unfit for the specification.
+    pub fn of(spec: &Spec, series: &[Series]) -> Result<Self, Failure> {
+        check(series).map_err(|error| Failure::usage(error.to_string()))?;
+        if let Some(leader) = spec.data.leader.as_ref().filter(|name| !series.iter().any(|s| s.symbol == **name)) {
+            return Err(Failure::usage(format!("[data] leader: {leader} has no bars")));
+        }
+        let rules = spec.market.rules(series).map_err(Failure::usage)?;
+        let inputs = inputs(&spec.data, series);
+        let (mut train, mut test) = (Vec::new(), Vec::new());
+        for (series, inputs) in series.iter().zip(&inputs) {
+            let cut = match spec.data.split {
+                Split::Fraction(fraction) => (series.bars.len() as f64 * fraction) as usize,
+                Split::At(ns) => series.bars.partition_point(|timed| timed.open_ns < ns),
+            };
+            let of = |from: usize, to: usize| part(spec, series, inputs, from..to, &rules);
+            train.push(of(0, cut)?);
+            if cut < series.bars.len() {
+                test.push(of(cut, series.bars.len())?);
+            }
+        }
+        Ok(Self { train, test, rules, hash: hash(series) })
+    }
+
+    /// Memory of the histories.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.train.iter().chain(&self.test).map(|part| part.history.bytes()).sum()
+    }
+
+    /// Bars of what is swept: what one configuration costs.
+    #[must_use]
+    pub fn bars(&self) -> u64 {
+        self.train.iter().map(|part| part.history.len() as u64).sum()
+    }
+}
+
+fn read(data: &Data, folder: &Path) -> Result<Vec<Series>, Failure> {
+    let source = |text: &String| {
+        let source = Source::parse(text);
+        Source { path: folder.join(source.path), ..source }
+    };
+    let bars: Vec<Source> = data.bars.iter().map(source).collect();
+    let fundings: Vec<Source> = data.funding.iter().map(source).collect();
+    mesh_bars::series(&bars, &fundings, &data.symbols).map_err(|fault| Failure::usage(fault.to_string()))
+}
+
+/// A path as it is found from anywhere.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn part(
+    spec: &Spec,
+    series: &Series,
+    inputs: &Inputs,
+    bars: core::ops::Range<usize>,
+    rules: &RunRules,
+) -> Result<Part, Failure> {
+    let of = |what: String| Failure::usage(format!("{}: {what}", series.symbol));
+    if bars.len() < 2 {
+        return Err(of(format!(
+            "[data] split leaves {} of {} bars for one part: move it, or give more bars",
+            bars.len(),
+            series.bars.len()
+        )));
+    }
+    let column = |column: &[f64]| column.get(bars.clone()).unwrap_or(&[]).to_vec();
+    let inputs =
+        Inputs { btc_trend: column(&inputs.btc_trend), breadth_pct: column(&inputs.breadth_pct), ..Inputs::default() };
+    let timed = &series.bars[bars];
+    let history = History::new(timed, funding(series, timed), inputs, rules.scale, spec.data.period_ns);
+    Ok(Part { symbol: series.symbol.clone(), history: history.map_err(|error| of(error.to_string()))? })
+}
+
+/// The funding of some bars: what falls due while they last, and the one before, whose rate is known at their start (nothing
+/// is held there, so nothing is paid).
+fn funding<'a>(series: &'a Series, bars: &[TimedBar]) -> &'a [Funding] {
+    let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return &[] };
+    let from = series.funding.partition_point(|due| due.time_ns <= first.open_ns);
+    let to = series.funding.partition_point(|due| due.time_ns <= last.open_ns);
+    series.funding.get(from.saturating_sub(1)..to).unwrap_or(&[])
+}
+
+/// What strategies are told of the other symbols, by symbol and bar: as `mesh backtest` tells them.
+fn inputs(data: &Data, series: &[Series]) -> Vec<Inputs> {
+    let mut inputs = vec![Inputs::default(); series.len()];
+    if !data.breadth && data.leader.is_none() {
+        return inputs;
+    }
+    let leader = data.leader.as_ref().and_then(|name| series.iter().position(|one| one.symbol == *name));
+    let mut watches = vec![Watch::default(); series.len()];
+    let mut next = vec![0; series.len()];
+    let time = |next: &[usize]| {
+        series.iter().zip(next).filter_map(|(one, at)| one.bars.get(*at)).map(|timed| timed.open_ns).min()
+    };
+    while let Some(now_ns) = time(&next) {
+        let current = |at: usize, next: &[usize]| series[at].bars.get(next[at]).filter(|timed| timed.open_ns == now_ns);
+        for (at, watch) in watches.iter_mut().enumerate() {
+            if let Some(timed) = current(at, &next).filter(|timed| timed.bar.is_valid()) {
+                watch.update(&timed.bar);
+            }
+        }
+        let trend = leader.and_then(|at| watches[at].trend_bp()).unwrap_or(f64::NAN);
+        let mut breadth = Breadth::default();
+        watches.iter().filter_map(|watch| watch.averages).for_each(|(fast, slow)| breadth.add(fast, slow));
+        for at in 0..series.len() {
+            if current(at, &next).is_some() {
+                if leader.is_some() {
+                    inputs[at].btc_trend.push(trend);
+                }
+                if data.breadth {
+                    inputs[at].breadth_pct.push(breadth.pct().unwrap_or(f64::NAN));
+                }
+                next[at] += 1;
+            }
+        }
+    }
+    inputs
+}
+
+fn hash(series: &[Series]) -> String {
+    let mut hasher = Sha256::new();
+    for one in series {
+        hasher.update((one.symbol.len() as u64).to_le_bytes());
+        hasher.update(&one.symbol);
+        hasher.update((one.bars.len() as u64).to_le_bytes());
+        for TimedBar { open_ns, bar } in &one.bars {
+            hasher.update(open_ns.to_le_bytes());
+            [bar.open, bar.high, bar.low, bar.close, bar.volume].iter().for_each(|x| hasher.update(x.to_le_bytes()));
+        }
+        hasher.update((one.funding.len() as u64).to_le_bytes());
+        for Funding { time_ns, rate } in &one.funding {
+            hasher.update(time_ns.to_le_bytes());
+            hasher.update(rate.to_le_bytes());
+        }
+    }
+    hex(&hasher.finalize())
+}
