@@ -38,6 +38,7 @@ Research
   backtest            a strategy over history: figures, trades, equity, a report
   indicators          indicators over bars, as CSV
   stats STATISTIC     how much of returns, trials or trades is luck: sharpe, psr, dsr, pbo, bootstrap ...
+  sweep run SPEC      a search of parameters, resumable; then ls, show ID, top ID, plot ID, resume ID, export ID
 
 Develop
   build               build the binaries of the mesh

@@ -34,7 +34,7 @@ fn root() -> PathBuf {
 }
 
 /// The reader's own files, by the names that the documents give them: a document that names another needs it here.
-fn examples() -> [(&'static str, String); 4] {
+fn examples() -> [(&'static str, String); 5] {
     let wave = |index: i32, length: f64| (f64::from(index) / length).sin();
     let mut bars = "ts_ms,open,high,low,close,volume\n".to_owned();
     let mut returns = "return\n".to_owned();
@@ -49,7 +49,12 @@ fn examples() -> [(&'static str, String); 4] {
         writeln!(trials, "{}", trial.join(",")).expect("written");
     }
     let spec = "[[indicator]]\nname = \"rsi\"\nperiod = 14\noutput = \"rsi_14\"\n".to_owned();
-    [("BARS.csv", bars), ("SPEC.toml", spec), ("RETURNS.csv", returns), ("TRIALS.csv", trials)]
+    let sweep = fs::read_to_string(root().join("services/research/sweep/examples/momentum.toml")).expect("the example");
+    let sweep = sweep.replace("bars.csv", "BARS.csv").replace("budget = 400", "budget = 60");
+    let sweep = sweep.replace("split = 0.75", "split = 0.75\nperiod_hours = 1");
+    let texts = [bars, spec, returns, trials, sweep];
+    let names = ["BARS.csv", "SPEC.toml", "RETURNS.csv", "TRIALS.csv", "SWEEP.toml"];
+    std::array::from_fn(|index| (names[index], texts[index].clone()))
 }
 
 /// A source tree for one reader: linked, but for what commands write to.

@@ -187,6 +187,13 @@ pub(crate) enum Word {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Searches strategy parameters over history: run, resume, check, ls, show, top, plot, export; `mesh sweep --help` says more
+    #[command(disable_help_flag = true)]
+    Sweep {
+        /// For the program `sweep`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// What is missing on this machine or wrong in this home, and how to get it right
     Doctor {
         /// As JSON

@@ -18,7 +18,7 @@ fn every_word_has_help() {
     let words: Vec<&str> = words
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
         // Research and venues answer for themselves: see `research_is_reached_through_mesh`.
-        .filter(|word| !matches!(*word, "" | "help" | "backtest" | "indicators" | "stats" | "venue"))
+        .filter(|word| !matches!(*word, "" | "help" | "backtest" | "indicators" | "stats" | "sweep" | "venue"))
         .collect();
     assert!(words.len() > 20, "{words:?}");
     for word in words {
@@ -122,14 +122,15 @@ fn programs_get_json_from_every_word_that_says_something() {
 #[test]
 fn research_is_reached_through_mesh() {
     let mesh = Mesh::new(&[]);
-    let program = mesh.binaries().join("backtest");
-    std::fs::write(&program, "#!/bin/sh\necho \"$@\"\n").expect("written");
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("set");
+    for name in ["backtest", "stats", "sweep", "venue"] {
+        let program = mesh.binaries().join(name);
+        std::fs::write(&program, "#!/bin/sh\necho \"$@\"\n").expect("written");
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("set");
+    }
     assert_eq!(mesh.run(&["backtest", "--bars", "x.csv", "--json"]).succeeds().out.trim(), "run --bars x.csv --json");
     assert_eq!(mesh.run(&["indicators", "--spec", "s"]).succeeds().out.trim(), "indicators --spec s");
-    std::fs::rename(&program, mesh.binaries().join("stats")).expect("moved");
     assert_eq!(mesh.run(&["stats", "psr", "--help"]).succeeds().out.trim(), "psr --help");
-    std::fs::rename(mesh.binaries().join("stats"), mesh.binaries().join("venue")).expect("moved");
+    assert_eq!(mesh.run(&["sweep", "run", "s.toml", "--json"]).succeeds().out.trim(), "run s.toml --json");
     assert_eq!(mesh.run(&["venue", "decode", "--venue", "okx"]).succeeds().out.trim(), "decode --venue okx");
     assert_eq!(mesh.run(&["venue", "--help"]).succeeds().out.trim(), "--help");
 }

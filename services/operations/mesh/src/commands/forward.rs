@@ -6,13 +6,16 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use mesh_topology::Layout;
+
 use crate::failure::{Failure, Outcome};
 use crate::home;
 
-/// Becomes `program` with `words` and the rest of the command line. Returns only when it can't.
-pub(crate) fn forward(program: &str, words: &[&str], arguments: &[OsString]) -> Outcome {
+/// Becomes `program` with `words` and the rest of the command line, for this home. Returns only when it can't.
+pub(crate) fn forward(program: &str, words: &[&str], arguments: &[OsString], layout: &Layout) -> Outcome {
     let path = find(program)?;
-    let error = Command::new(&path).args(words).args(arguments).exec();
+    let mut command = Command::new(&path);
+    let error = command.args(words).args(arguments).env("ALPHAMESH_HOME", layout.home()).exec();
     Err(Failure::usage(format!("{} can't be started: {error}; ./manage.sh build builds it", path.display())))
 }
 
