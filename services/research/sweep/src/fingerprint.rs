@@ -7,7 +7,7 @@ use mesh_kernel::account::Scale;
 use mesh_kernel::digest::Digest;
 use mesh_kernel::fills::{Costs, FillRules};
 use mesh_kernel::run::{RunRules, Summary};
-use mesh_kernel::sizing::{SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 use mesh_optimize::Rng;
 use mesh_study::strategies::{self, Threaded, Visit};
 use mesh_sweep::{Figures, History, Inputs, streaming};
@@ -28,7 +28,8 @@ pub(crate) fn kernel() -> Result<String, Failure> {
     let tier_factors = [0.5, 0.75, 1.0];
     let sizing = SizingRules { method, tier_factors, leverage_max: 2.0, notional_max: 0.0, notional_min: 10.0 };
     let costs = Costs { taker_fee_rate: 50_000, maker_fee_rate: 20_000, slippage_bp: 1.0, ..Costs::default() };
-    let rules = RunRules { fills: FillRules::default(), costs, sizing, scale, initial_cash: 10_000.0 };
+    let margin = Margin { leverage: 2.0, maintenance_rate: 0.005, fee_rate: 0 };
+    let rules = RunRules { fills: FillRules::default(), costs, sizing, margin, scale, initial_cash: 10_000.0 };
     let mut digest = Digest::new();
     for name in strategies::NAMES {
         let of = strategies::with(name, Decides { history: &history, rules: &rules });
