@@ -52,9 +52,7 @@ fn examples() -> [(&'static str, String); 5] {
     let sweep = fs::read_to_string(root().join("services/research/sweep/examples/momentum.toml")).expect("the example");
     let sweep = sweep.replace("bars.csv", "BARS.csv").replace("budget = 400", "budget = 60");
     let sweep = sweep.replace("split = 0.75", "split = 0.75\nperiod_hours = 1");
-    let texts = [bars, spec, returns, trials, sweep];
-    let names = ["BARS.csv", "SPEC.toml", "RETURNS.csv", "TRIALS.csv", "SWEEP.toml"];
-    std::array::from_fn(|index| (names[index], texts[index].clone()))
+    [("BARS.csv", bars), ("SPEC.toml", spec), ("RETURNS.csv", returns), ("TRIALS.csv", trials), ("SWEEP.toml", sweep)]
 }
 
 /// A source tree for one reader: linked, but for what commands write to.
