@@ -90,7 +90,7 @@ impl DownReason {
 pub enum SendOutcome {
     /// The kernel has them.
     Sent,
-    /// They wait; [`Client::poll`] writes them when there is room or a connection.
+    /// They wait; [`Client::poll`](super::Client::poll) writes them when there is room or a connection.
     Queued,
     /// None of them was taken.
     Full {

@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(25);
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[group(multiple = false)]
 pub(crate) struct Level {
-    /// No entries; positions can be closed [default]
+    /// No entries; positions can be closed. The default
     #[arg(long)]
     close_only: bool,
     /// No orders, but exits that a person asks for
