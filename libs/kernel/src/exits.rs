@@ -140,6 +140,7 @@ impl Position {
 
     /// Takes a bar after the entry's (or the entry's own, where it was filled at the open): what ends, and the stop
     /// of the next bar. The caller closes the position where the whole of it ends.
+    #[inline]
     pub fn on_bar(&mut self, rules: &ExitRules, bar: &Bar) -> Exit {
         if self.side == Side::Flat {
             return Exit::default();

@@ -56,6 +56,17 @@ pub struct Settlement {
     pub mark_price: f64,
 }
 
+/// A closed bar, and what falls due with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The bar.
+    pub bar: &'a Bar,
+    /// Funding that settles at its start.
+    pub settlement: Option<&'a Settlement>,
+    /// It ends a period whose return is taken.
+    pub ends_period: bool,
+}
+
 /// An order that was filled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fill {
@@ -170,25 +181,39 @@ impl<S: Strategy> Run<S> {
         ends_period: bool,
         on_fill: &mut impl FnMut(&Fill),
     ) {
-        if !input.bar.is_valid() {
+        let moment = Moment { bar: input.bar, settlement, ends_period };
+        self.step_by(params, rules, &moment, on_fill, |core| core.act(params, input));
+    }
+
+    /// The same with the decision of a function, which is asked once for a valid bar.
+    #[inline]
+    pub fn step_by(
+        &mut self,
+        params: &S::Params,
+        rules: &RunRules,
+        moment: &Moment<'_>,
+        on_fill: &mut impl FnMut(&Fill),
+        decide: impl FnOnce(&mut Core<S>) -> Decision,
+    ) {
+        if !moment.bar.is_valid() {
             return;
         }
-        if let Err(Overflow) = self.try_step(params, rules, input, settlement, ends_period, on_fill) {
+        if let Err(Overflow) = self.try_step(params, rules, moment, on_fill, decide) {
             self.tally.overflows = self.tally.overflows.saturating_add(1);
         }
     }
 
+    #[inline]
     fn try_step(
         &mut self,
         params: &S::Params,
         rules: &RunRules,
-        input: &Input<'_, S::Features>,
-        settlement: Option<&Settlement>,
-        ends_period: bool,
+        moment: &Moment<'_>,
         on_fill: &mut impl FnMut(&Fill),
+        decide: impl FnOnce(&mut Core<S>) -> Decision,
     ) -> Result<(), Overflow> {
-        let bar = input.bar;
-        if let Some(settlement) = settlement
+        let bar = moment.bar;
+        if let Some(settlement) = moment.settlement
             && self.account.position != 0
         {
             self.account.pay_funding(rules.scale.ticks(settlement.mark_price), settlement.rate)?;
@@ -198,15 +223,15 @@ impl<S: Strategy> Run<S> {
             self.liquidate(params, rules, bar, on_fill)?;
         }
         let held = self.core.trader.position.side;
-        let decision = self.core.act(params, input);
+        let decision = decide(&mut self.core);
         if decision.action != Action::None {
-            self.order(rules, input, held, &decision, on_fill)?;
+            self.order(rules, bar, held, &decision, on_fill)?;
             if rules.fills.market == Market::Close {
                 self.fill_waiting(params, rules, bar.close, on_fill)?;
             }
         }
         self.mark(rules, bar.close)?;
-        if ends_period {
+        if moment.ends_period {
             self.tally.returns.close(rules.scale.money(self.tally.equity));
         }
         Ok(())
@@ -244,14 +269,14 @@ impl<S: Strategy> Run<S> {
     fn order(
         &mut self,
         rules: &RunRules,
-        input: &Input<'_, S::Features>,
+        bar: &Bar,
         held: Side,
         decision: &Decision,
         on_fill: &mut impl FnMut(&Fill),
     ) -> Result<(), Overflow> {
         if decision.action.is_exit() {
             if decision.exit_price > 0.0 && rules.fills.levels == Levels::Inside {
-                let price = rules.fills.level_price(held, decision.exit, decision.exit_price, input.bar);
+                let price = rules.fills.level_price(held, decision.exit, decision.exit_price, bar);
                 let liquidity = rules.costs.liquidity(decision.exit);
                 self.close(rules, price, decision.fraction, decision.exit, liquidity, on_fill)?;
             } else {
@@ -263,7 +288,7 @@ impl<S: Strategy> Run<S> {
         if !entry.is_entry() {
             return Ok(());
         }
-        let lots = self.entry_lots(rules, input.bar.close, decision)?;
+        let lots = self.entry_lots(rules, bar.close, decision)?;
         if lots == 0 {
             self.tally.refused = self.tally.refused.saturating_add(1);
             // An addition that is refused leaves the position; an entry leaves none.

@@ -83,12 +83,31 @@ const fn reason_of(exit: ExitReason) -> u64 {
 impl Trader {
     /// Takes a closed bar with the wish for it; `atr` measures the levels of an entry.
     pub fn on_bar(&mut self, rules: &TradeRules, bar: &Bar, atr: f64, wish: &Wish) -> Decision {
-        let held = self.position.side;
         self.position.adopt(&rules.exits, atr);
+        let exit = self.position.on_bar(&rules.exits, bar);
+        self.decide(rules, bar, atr, wish, exit)
+    }
+
+    /// `on_bar` with an empty wish and a position that has its levels: what is done is the same, why may be left out.
+    #[inline]
+    pub fn pass(&mut self, rules: &TradeRules, bar: &Bar) -> Decision {
+        let held = self.position.side;
+        if held == Side::Flat {
+            self.rest(1);
+            return Decision::default();
+        }
+        match self.position.on_bar(&rules.exits, bar) {
+            exit if exit.reason == ExitReason::None => Decision::default(),
+            exit => self.decide(rules, bar, 0.0, &Wish::default(), exit),
+        }
+    }
+
+    fn decide(&mut self, rules: &TradeRules, bar: &Bar, atr: f64, wish: &Wish, exit: Exit) -> Decision {
+        let held = self.position.side;
         let mut decision = if held == Side::Flat {
             self.enter(rules, bar, atr, wish)
         } else {
-            match self.position.on_bar(&rules.exits, bar) {
+            match exit {
                 exit if exit.fraction >= 1.0 => self.leave(rules, bar, atr, wish, exit),
                 // A partial end on the bar that turns: all of it ends.
                 _ if wish.leave == held => {

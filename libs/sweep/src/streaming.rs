@@ -1,7 +1,7 @@
 //! One configuration alone, indicators and all: what every other path must equal to the last bit.
 
-use mesh_kernel::run::{Fill, Run, RunRules, Summary};
-use mesh_kernel::strategy::{Indicators, Input, Strategy};
+use mesh_kernel::run::{Fill, Moment, Run, RunRules, Summary};
+use mesh_kernel::strategy::{Indicators, Strategy};
 
 use crate::history::History;
 
@@ -21,10 +21,11 @@ pub fn streaming_with<S: Strategy>(
     let mut run = Run::<S>::new(rules);
     let past = history.past();
     for (at, bar) in past.bars.iter().enumerate() {
-        let features = indicators.update(bar);
-        let context = past.context(at);
-        let input = Input { bar, features: &features, context: &context };
-        run.step(params, rules, &input, past.settlement(at), past.ends_period(at), &mut on_fill);
+        indicators.take(bar);
+        let moment = Moment { bar, settlement: past.settlement(at), ends_period: past.ends_period(at) };
+        run.step_by(params, rules, &moment, &mut on_fill, |core| {
+            core.act_beside(params, &indicators, bar, || past.context(at))
+        });
     }
     run.summary()
 }

@@ -86,6 +86,13 @@ impl Adx {
         Some(self.adx)
     }
 
+    /// The average of DX, where there is one.
+    #[must_use]
+    #[inline]
+    pub fn value(&self) -> Option<f64> {
+        (self.count >= 2 * self.period - 1).then_some(self.adx)
+    }
+
     /// Adds the state to a digest.
     #[must_use]
     pub fn digest_into(&self, digest: Digest) -> Digest {

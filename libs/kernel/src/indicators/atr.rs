@@ -37,6 +37,7 @@ impl Atr {
 
     /// The average, where there is one.
     #[must_use]
+    #[inline]
     pub fn value(&self) -> Option<f64> {
         self.average.value()
     }

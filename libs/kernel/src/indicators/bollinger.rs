@@ -48,7 +48,21 @@ impl<const N: usize> Bollinger<N> {
     /// Takes the next value; the bands once the window is full.
     #[inline]
     pub fn update(&mut self, x: f64) -> Option<Bands> {
-        if !self.moments.update(x) {
+        self.take(x);
+        self.value()
+    }
+
+    /// Takes the next value.
+    #[inline]
+    pub fn take(&mut self, x: f64) {
+        self.moments.update(x);
+    }
+
+    /// The bands, where there are any.
+    #[must_use]
+    #[inline]
+    pub fn value(&self) -> Option<Bands> {
+        if !self.moments.is_full() {
             return None;
         }
         let middle = self.moments.mean();

@@ -39,6 +39,7 @@ impl Ema {
 
     /// The average, where there is one.
     #[must_use]
+    #[inline]
     pub fn value(&self) -> Option<f64> {
         (self.count >= self.period).then_some(self.value)
     }

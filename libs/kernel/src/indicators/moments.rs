@@ -30,6 +30,13 @@ impl<const N: usize> Moments<N> {
         self.window.is_full()
     }
 
+    /// True once the window is full.
+    #[must_use]
+    #[inline]
+    pub const fn is_full(&self) -> bool {
+        self.window.is_full()
+    }
+
     /// Mean of the full window.
     #[must_use]
     #[inline]
@@ -98,7 +105,21 @@ impl<const N: usize> ZScore<N> {
     /// Takes the next value; its score once the window is full.
     #[inline]
     pub fn update(&mut self, x: f64) -> Option<f64> {
-        self.0.update(x).then(|| ratio(x - self.0.mean(), self.0.deviation(), 0.0))
+        self.take(x);
+        self.score(x)
+    }
+
+    /// Takes the next value.
+    #[inline]
+    pub fn take(&mut self, x: f64) {
+        self.0.update(x);
+    }
+
+    /// The score of a value, mostly the one that was taken last, once the window is full.
+    #[must_use]
+    #[inline]
+    pub fn score(&self, x: f64) -> Option<f64> {
+        self.0.is_full().then(|| ratio(x - self.0.mean(), self.0.deviation(), 0.0))
     }
 
     /// Adds the state to a digest.

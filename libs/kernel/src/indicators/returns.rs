@@ -51,10 +51,23 @@ impl<const N: usize> RealisedVolatility<N> {
     /// Takes the next close; the volatility where there is one.
     #[inline]
     pub fn update(&mut self, close: f64) -> Option<f64> {
-        let previous = self.previous.replace(close)?;
+        self.take(close);
+        self.value()
+    }
+
+    /// Takes the next close.
+    #[inline]
+    pub fn take(&mut self, close: f64) {
+        let Some(previous) = self.previous.replace(close) else { return };
         let change = ratio(close - previous, previous, 0.0);
         let left = self.returns.push(change).unwrap_or(0.0);
         self.squares.slide_square(change, left);
+    }
+
+    /// The volatility, where there is one.
+    #[must_use]
+    #[inline]
+    pub fn value(&self) -> Option<f64> {
         let n = f64::from(self.returns.period());
         self.returns.is_full().then(|| sqrt(max(self.squares.value(), 0.0) / n))
     }

@@ -23,10 +23,24 @@ impl Rsi {
     /// Takes the next value; the index where there is one.
     #[inline]
     pub fn update(&mut self, x: f64) -> Option<f64> {
-        let change = x - self.previous.replace(x)?;
-        let gain = self.gain.update(if change > 0.0 { change } else { 0.0 });
-        let loss = self.loss.update(if change < 0.0 { -change } else { 0.0 });
-        let (gain, loss) = (gain?, loss?);
+        self.take(x);
+        self.value()
+    }
+
+    /// Takes the next value.
+    #[inline]
+    pub fn take(&mut self, x: f64) {
+        let Some(previous) = self.previous.replace(x) else { return };
+        let change = x - previous;
+        self.gain.update(if change > 0.0 { change } else { 0.0 });
+        self.loss.update(if change < 0.0 { -change } else { 0.0 });
+    }
+
+    /// The index, where there is one.
+    #[must_use]
+    #[inline]
+    pub fn value(&self) -> Option<f64> {
+        let (gain, loss) = (self.gain.value()?, self.loss.value()?);
         Some(100.0 * ratio(gain, gain + loss, 0.0))
     }
 

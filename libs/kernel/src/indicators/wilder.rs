@@ -40,6 +40,7 @@ impl Wilder {
 
     /// The average, where there is one.
     #[must_use]
+    #[inline]
     pub fn value(&self) -> Option<f64> {
         (self.count >= self.period).then_some(self.value)
     }

@@ -176,14 +176,21 @@ impl crate::strategy::Indicators for Indicators {
         }
     }
 
-    fn update(&mut self, bar: &Bar) -> Features {
-        let atr = self.atr.update(bar).unwrap_or(0.0);
+    fn take(&mut self, bar: &Bar) {
+        self.atr.update(bar);
+        self.volume.take(bar.volume);
+        self.volatility.take(bar.close);
+        self.adx.update(bar);
+    }
+
+    fn features(&self, bar: &Bar) -> Features {
+        let atr = self.atr.value().unwrap_or(0.0);
         Features {
             atr,
             body_over_atr: body_over_atr(bar, atr),
-            volume_z: self.volume.update(bar.volume).unwrap_or(0.0),
-            realised_vol_bp: self.volatility.update(bar.close).unwrap_or(0.0) * 1e4,
-            adx: self.adx.update(bar).and_then(|d| d.adx).unwrap_or(0.0),
+            volume_z: self.volume.score(bar.volume).unwrap_or(0.0),
+            realised_vol_bp: self.volatility.value().unwrap_or(0.0) * 1e4,
+            adx: self.adx.value().unwrap_or(0.0),
         }
     }
 

@@ -137,11 +137,17 @@ impl crate::strategy::Indicators for Indicators {
         Self { atr, volume: ZScore::new(params.volume_period), adx }
     }
 
-    fn update(&mut self, bar: &Bar) -> Features {
+    fn take(&mut self, bar: &Bar) {
+        self.atr.update(bar);
+        self.volume.take(bar.volume);
+        self.adx.update(bar);
+    }
+
+    fn features(&self, bar: &Bar) -> Features {
         Features {
-            atr: self.atr.update(bar).unwrap_or(0.0),
-            volume_z: self.volume.update(bar.volume).unwrap_or(0.0),
-            adx: self.adx.update(bar).and_then(|d| d.adx).unwrap_or(0.0),
+            atr: self.atr.value().unwrap_or(0.0),
+            volume_z: self.volume.score(bar.volume).unwrap_or(0.0),
+            adx: self.adx.value().unwrap_or(0.0),
         }
     }
 

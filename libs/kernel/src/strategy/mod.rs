@@ -63,8 +63,18 @@ pub trait Indicators: Copy + Debug + PartialEq {
     type Features;
     /// Before the first bar.
     fn new(params: &Self::Params) -> Self;
-    /// Takes a closed bar; the features, of which those that still warm up are 0.
-    fn update(&mut self, bar: &Bar) -> Self::Features;
+    /// Takes a closed bar.
+    fn take(&mut self, bar: &Bar);
+    /// What they say of the bar that was taken last; those that still warm up say 0.
+    fn features(&self, bar: &Bar) -> Self::Features;
+
+    /// Takes a closed bar; what they say of it.
+    #[inline]
+    fn update(&mut self, bar: &Bar) -> Self::Features {
+        self.take(bar);
+        self.features(bar)
+    }
+
     /// Adds the state to a digest.
     fn digest_into(&self, digest: Digest) -> Digest;
 }
@@ -83,6 +93,13 @@ pub trait Strategy: Copy + Debug + Default + PartialEq {
     /// What it wishes for a bar, all indicators warm. `held` is the side of its position. Without `WHY`, reasons and
     /// gate may be left out, and what nothing asks for: the tier without an entry, support without additions.
     fn wish<const WHY: bool>(&mut self, params: &Self::Params, input: &Input<'_, Self::Features>, held: Side) -> Wish;
+
+    /// Takes a bar, all indicators warm, whose wish is empty whatever its features are: nothing to enter, to leave or
+    /// to add. False, and nothing changes, where `wish` must be asked.
+    #[inline]
+    fn rests(&mut self, _: &Self::Params, _: &Self::Indicators, _: &Bar, _held: Side) -> bool {
+        false
+    }
 
     /// Adds its memory to a digest.
     fn digest_into(&self, digest: Digest) -> Digest;
@@ -120,6 +137,28 @@ impl<S: Strategy> Core<S> {
     #[inline]
     pub fn act(&mut self, params: &S::Params, input: &Input<'_, S::Features>) -> Decision {
         self.decide::<false>(params, input)
+    }
+
+    /// `act` beside the indicators, which took the bar: most bars ask for no features, and none are made for them.
+    #[inline]
+    pub fn act_beside(
+        &mut self,
+        params: &S::Params,
+        indicators: &S::Indicators,
+        bar: &Bar,
+        context: impl FnOnce() -> Context,
+    ) -> Decision {
+        let held = self.trader.position.side;
+        let has_levels = held == Side::Flat || self.trader.position.atr > 0.0;
+        if has_levels
+            && self.bars.saturating_add(1) >= params.warm_up()
+            && self.signal.rests(params, indicators, bar, held)
+        {
+            self.bars = self.bars.saturating_add(1);
+            return self.trader.pass(&params.trade_rules(), bar);
+        }
+        let features = indicators.features(bar);
+        self.decide::<false>(params, &Input { bar, features: &features, context: &context() })
     }
 
     #[inline]

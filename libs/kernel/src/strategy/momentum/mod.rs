@@ -64,7 +64,9 @@ pub struct Indicators {
     rsi: Rsi,
     bands: Bollinger<WINDOW>,
     volume: ZScore<WINDOW>,
+    /// Fast less slow average, and the same of the bar before; 0 while they warm up.
     spread: f64,
+    spread_before: f64,
 }
 
 impl crate::strategy::Indicators for Indicators {
@@ -81,24 +83,35 @@ impl crate::strategy::Indicators for Indicators {
             bands: Bollinger::new(params.bb_period, params.bb_deviations),
             volume: ZScore::new(params.volume_period),
             spread: 0.0,
+            spread_before: 0.0,
         }
     }
 
-    fn update(&mut self, bar: &Bar) -> Features {
+    #[inline]
+    fn take(&mut self, bar: &Bar) {
         let (fast, slow) = (self.fast.update(bar.close), self.slow.update(bar.close));
         let spread = match (fast, slow) {
             (Some(fast), Some(slow)) => fast - slow,
             _ => 0.0,
         };
+        self.spread_before = core::mem::replace(&mut self.spread, spread);
+        self.atr.update(bar);
+        self.adx.update(bar);
+        self.rsi.take(bar.close);
+        self.bands.take(bar.close);
+        self.volume.take(bar.volume);
+    }
+
+    fn features(&self, bar: &Bar) -> Features {
         Features {
-            ema_fast: fast.unwrap_or(0.0),
-            ema_slow: slow.unwrap_or(0.0),
-            spread_before: core::mem::replace(&mut self.spread, spread),
-            atr: self.atr.update(bar).unwrap_or(0.0),
-            adx: self.adx.update(bar).and_then(|d| d.adx).unwrap_or(0.0),
-            rsi: self.rsi.update(bar.close).unwrap_or(0.0),
-            band_width_bp: self.bands.update(bar.close).map_or(0.0, |bands| bands.width() * 1e4),
-            volume_z: self.volume.update(bar.volume).unwrap_or(0.0),
+            ema_fast: self.fast.value().unwrap_or(0.0),
+            ema_slow: self.slow.value().unwrap_or(0.0),
+            spread_before: self.spread_before,
+            atr: self.atr.value().unwrap_or(0.0),
+            adx: self.adx.value().unwrap_or(0.0),
+            rsi: self.rsi.value().unwrap_or(0.0),
+            band_width_bp: self.bands.value().map_or(0.0, |bands| bands.width() * 1e4),
+            volume_z: self.volume.score(bar.volume).unwrap_or(0.0),
         }
     }
 
@@ -128,6 +141,19 @@ impl crate::strategy::Strategy for Momentum {
         let direction = features.ema_fast - features.ema_slow;
         self.regime = self.regime.next(&params.regime_rules(), features.adx, direction, atr_bp);
         signal::wish::<WHY>(params, features, atr_bp, self.regime, input.context, held)
+    }
+
+    #[inline]
+    fn rests(&mut self, params: &Params, indicators: &Indicators, bar: &Bar, held: Side) -> bool {
+        let asks = held != Side::Flat && params.pyramid_max > 0;
+        let (spread, before) = (indicators.spread, indicators.spread_before);
+        if asks || signal::signalled(params, spread, before) != Side::Flat {
+            return false;
+        }
+        let (adx, atr) = (indicators.adx.value().unwrap_or(0.0), indicators.atr.value().unwrap_or(0.0));
+        let atr_bp = if params.volatile_atr_bp > 0.0 { ratio(atr, bar.close, 0.0) * 1e4 } else { 0.0 };
+        self.regime = self.regime.next(&params.regime_rules(), adx, spread, atr_bp);
+        true
     }
 
     fn digest_into(&self, digest: Digest) -> Digest {

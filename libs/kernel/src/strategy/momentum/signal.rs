@@ -197,6 +197,19 @@ fn is_reversed(p: &Params, regime: Regime, context: &Context) -> bool {
     }
 }
 
+/// Whether the fast average rose above the slow one in a bar, or fell below it; from their distances in it and before.
+#[inline]
+fn crossed(spread: f64, before: f64) -> (bool, bool) {
+    (before <= 0.0 && spread > 0.0, before >= 0.0 && spread < 0.0)
+}
+
+/// The side that the averages point to, before it is faded; flat for none.
+#[inline]
+pub(super) fn signalled(p: &Params, spread: f64, before: f64) -> Side {
+    let (up, down) = if p.require_cross { crossed(spread, before) } else { (spread > 0.0, spread < 0.0) };
+    side_of(up, down)
+}
+
 /// The wish for a bar.
 #[inline]
 pub(super) fn wish<const WHY: bool>(
@@ -208,9 +221,9 @@ pub(super) fn wish<const WHY: bool>(
     held: Side,
 ) -> Wish {
     let spread = features.ema_fast - features.ema_slow;
-    let (up, down) = (features.spread_before <= 0.0 && spread > 0.0, features.spread_before >= 0.0 && spread < 0.0);
+    let (up, down) = crossed(spread, features.spread_before);
     let trend = side_of(spread > 0.0, spread < 0.0);
-    let signalled = if p.require_cross { side_of(up, down) } else { trend };
+    let signalled = signalled(p, spread, features.spread_before);
     if !WHY && signalled == Side::Flat && (held == Side::Flat || p.pyramid_max == 0) {
         return Wish { strength: features.adx, ..Wish::default() };
     }
