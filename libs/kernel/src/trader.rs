@@ -80,6 +80,13 @@ const fn reason_of(exit: ExitReason) -> u64 {
     }
 }
 
+/// Gain since the last entry, and what an addition asks for.
+#[inline]
+fn addition(rules: &TradeRules, position: &Position, bar: &Bar) -> (f64, f64) {
+    let gain = (bar.close - position.last_entry_price) * position.side.sign();
+    (gain, rules.pyramid_step_atr * position.atr)
+}
+
 impl Trader {
     /// Takes a closed bar with the wish for it; `atr` measures the levels of an entry.
     pub fn on_bar(&mut self, rules: &TradeRules, bar: &Bar, atr: f64, wish: &Wish) -> Decision {
@@ -88,7 +95,16 @@ impl Trader {
         self.decide(rules, bar, atr, wish, exit)
     }
 
-    /// `on_bar` with an empty wish and a position that has its levels: what is done is the same, why may be left out.
+    /// True where the price asks for an addition to the position.
+    #[inline]
+    pub(crate) fn may_add(&self, rules: &TradeRules, bar: &Bar) -> bool {
+        let position = &self.position;
+        let (gain, step) = addition(rules, position, bar);
+        position.side != Side::Flat && position.adds < rules.pyramid_max && gain >= step
+    }
+
+    /// `on_bar` with a wish that comes to nothing and a position that has its levels: what is done is the same, why may
+    /// be left out.
     #[inline]
     pub fn pass(&mut self, rules: &TradeRules, bar: &Bar) -> Decision {
         let held = self.position.side;
@@ -169,8 +185,7 @@ impl Trader {
 
     fn add(&mut self, rules: &TradeRules, bar: &Bar, wish: &Wish) -> Decision {
         let position = &mut self.position;
-        let gain = (bar.close - position.last_entry_price) * position.side.sign();
-        let step = rules.pyramid_step_atr * position.atr;
+        let (gain, step) = addition(rules, position, bar);
         if position.adds >= rules.pyramid_max || wish.support != position.side {
             return Decision::blocked(Gate::InPosition, position.side.sign(), 0.0);
         }

@@ -96,10 +96,18 @@ fn tiers(p: &Params) -> impl Iterator<Item = [f64; 4]> {
 /// Bars of a word in which a tier is reached, for signals that point up, and down.
 fn reached(view: &View<'_>, p: &Params, word: usize) -> (u64, u64) {
     let (mut up, mut down) = (0, 0);
-    for [adx, rsi, width, volume] in tiers(p) {
+    for (at, tier) in tiers(p).enumerate() {
+        // Where a lower tier asks for no more, this one adds nothing.
+        if tiers(p).take(at).any(|lower| lower.iter().zip(&tier).all(|(lower, this)| lower <= this)) {
+            continue;
+        }
+        let [adx, rsi, width, volume] = tier;
         let both = view.where_slot(ADX, word, |x| x >= adx)
             & view.where_slot(WIDTH, word, |x| x >= width)
             & view.where_slot(VOLUME, word, |x| x >= volume);
+        if both == 0 {
+            continue;
+        }
         up |= both & view.where_slot(RSI, word, |x| x >= rsi);
         down |= both & view.where_slot(RSI, word, |x| 100.0 - x >= rsi);
     }

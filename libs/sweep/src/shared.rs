@@ -1,6 +1,7 @@
 //! Many configurations side by side over series that are computed once.
 
 use core::ops::Range;
+use std::collections::BTreeSet;
 
 use mesh_kernel::Bar;
 use mesh_kernel::run::{Fill, Run, RunRules, Summary};
@@ -26,6 +27,8 @@ pub struct Shared<'h, S: Strategy> {
     orders: Vec<Orders>,
     params: Vec<S::Params>,
     slots: Vec<Slots>,
+    /// The slot with the most different series.
+    varied: usize,
 }
 
 /// Which of two series stands above the other.
@@ -135,8 +138,13 @@ impl<'h, S: Swept> Shared<'h, S> {
             }
             slots
         };
-        let slots = params.iter().map(slots).collect();
-        Self { history, keys, series, orders, params: params.to_vec(), slots }
+        let slots: Vec<Slots> = params.iter().map(slots).collect();
+        let different = |slot: &usize| {
+            let column = slots.iter().filter_map(|slots| slots.series.get(*slot));
+            column.collect::<BTreeSet<_>>().len()
+        };
+        let varied = (0..S::SLOTS).max_by_key(different).unwrap_or(0);
+        Self { history, keys, series, orders, params: params.to_vec(), slots, varied }
     }
 
     /// Memory that it holds, the history's apart.
@@ -218,11 +226,21 @@ impl<'h, S: Swept> Shared<'h, S> {
         let to = to.min(self.history.len());
         let from = lanes.iter().map(Lane::bars).min().unwrap_or(to);
         let past = self.history.past();
+        // Those that read the same series follow each other, so that a series is still near when it is read again.
+        let mut turns: Vec<usize> = (0..lanes.len()).collect();
+        turns.sort_by_key(|at| lanes.get(*at).and_then(|lane| self.column(lane.configuration as usize)));
         for block in (from..to).step_by(BLOCK) {
-            for lane in lanes.iter_mut() {
-                self.advance_lane(&past, lane, rules, (block + BLOCK).min(to), &mut on_fill);
+            for turn in &turns {
+                if let Some(lane) = lanes.get_mut(*turn) {
+                    self.advance_lane(&past, lane, rules, (block + BLOCK).min(to), &mut on_fill);
+                }
             }
         }
+    }
+
+    /// Of the series that a configuration reads, that of the slot with the most different ones.
+    fn column(&self, configuration: usize) -> Option<u32> {
+        self.slots(configuration).get(self.varied).copied()
     }
 
     fn advance_lane(

@@ -21,7 +21,8 @@ impl<const N: usize> Moments<N> {
     }
 
     /// Takes the next value; true once the window is full.
-    #[inline]
+    // The two of a strategy are taken side by side, in vectors, where both stand in one function.
+    #[inline(always)]
     pub fn update(&mut self, x: f64) -> bool {
         // What has not been written yet is 0 and takes nothing out.
         let left = self.window.push(x).unwrap_or(0.0);

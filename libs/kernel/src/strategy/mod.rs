@@ -94,10 +94,11 @@ pub trait Strategy: Copy + Debug + Default + PartialEq {
     /// gate may be left out, and what nothing asks for: the tier without an entry, support without additions.
     fn wish<const WHY: bool>(&mut self, params: &Self::Params, input: &Input<'_, Self::Features>, held: Side) -> Wish;
 
-    /// Takes a bar, all indicators warm, whose wish is empty whatever its features are: nothing to enter, to leave or
-    /// to add. False, and nothing changes, where `wish` must be asked.
+    /// Takes a bar, all indicators warm, whose wish comes to nothing whatever its features are: it enters no side but
+    /// the one held, and leaves none. Support is asked for with `adds` alone. False, and nothing changes, where `wish`
+    /// must be asked.
     #[inline]
-    fn rests(&mut self, _: &Self::Params, _: &Self::Indicators, _: &Bar, _held: Side) -> bool {
+    fn rests(&mut self, _: &Self::Params, _: &Self::Indicators, _: &Bar, _held: Side, _adds: bool) -> bool {
         false
     }
 
@@ -148,14 +149,14 @@ impl<S: Strategy> Core<S> {
         bar: &Bar,
         context: impl FnOnce() -> Context,
     ) -> Decision {
-        let held = self.trader.position.side;
-        let has_levels = held == Side::Flat || self.trader.position.atr > 0.0;
-        if has_levels
-            && self.bars.saturating_add(1) >= params.warm_up()
-            && self.signal.rests(params, indicators, bar, held)
-        {
-            self.bars = self.bars.saturating_add(1);
-            return self.trader.pass(&params.trade_rules(), bar);
+        let (position, rules) = (&self.trader.position, params.trade_rules());
+        let has_levels = position.side == Side::Flat || position.atr > 0.0;
+        if has_levels && self.bars.saturating_add(1) >= params.warm_up() {
+            let (held, adds) = (position.side, self.trader.may_add(&rules, bar));
+            if self.signal.rests(params, indicators, bar, held, adds) {
+                self.bars = self.bars.saturating_add(1);
+                return self.trader.pass(&rules, bar);
+            }
         }
         let features = indicators.features(bar);
         self.decide::<false>(params, &Input { bar, features: &features, context: &context() })

@@ -144,10 +144,15 @@ impl crate::strategy::Strategy for Momentum {
     }
 
     #[inline]
-    fn rests(&mut self, params: &Params, indicators: &Indicators, bar: &Bar, held: Side) -> bool {
-        let asks = held != Side::Flat && params.pyramid_max > 0;
+    fn rests(&mut self, params: &Params, indicators: &Indicators, bar: &Bar, held: Side, adds: bool) -> bool {
         let (spread, before) = (indicators.spread, indicators.spread_before);
-        if asks || signal::signalled(params, spread, before) != Side::Flat {
+        let rests = match (signal::signalled(params, spread, before), params.reverse_mode) {
+            (Side::Flat, _) => true,
+            (side, 0) => side == held,
+            (side, 1) => side.opposite() == held,
+            _ => false,
+        };
+        if adds || !rests {
             return false;
         }
         let (adx, atr) = (indicators.adx.value().unwrap_or(0.0), indicators.atr.value().unwrap_or(0.0));
