@@ -131,11 +131,15 @@ impl Costs {
 
     /// The price that a fill gets, slippage included: higher for a buyer, lower for a seller, never below zero.
     #[must_use]
+    #[inline]
     pub fn slipped(&self, price: f64, is_buy: bool, notional: f64, liquidity: Liquidity) -> f64 {
         if liquidity == Liquidity::Maker {
             return price;
         }
-        let slip = (self.slippage_bp + self.impact_bp * ratio(notional, self.depth_notional, 0.0)) / 1e4;
+        // Quotients take long, and mostly there is no impact.
+        let has_impact = self.impact_bp != 0.0;
+        let impact_bp = if has_impact { self.impact_bp * ratio(notional, self.depth_notional, 0.0) } else { 0.0 };
+        let slip = (self.slippage_bp + impact_bp) / 1e4;
         max(price * if is_buy { 1.0 + slip } else { 1.0 - slip }, 0.0)
     }
 }

@@ -53,6 +53,23 @@ impl Swept for Momentum {
         against & asked
     }
 
+    #[inline]
+    fn passes(&mut self, view: &View<'_>, p: &Params, bar: usize, held: Side, adds: bool) -> bool {
+        let (up, down) = signals(view, p, bar / 64);
+        let signal = match (up >> (bar % 64) & 1, down >> (bar % 64) & 1) {
+            (0, 0) => Side::Flat,
+            (0, _) => Side::Short,
+            _ => Side::Long,
+        };
+        if adds || !p.comes_to_nothing(signal, held) {
+            return false;
+        }
+        if Self::remembers(p) {
+            self.remember(view, p, bar, bar + 1);
+        }
+        true
+    }
+
     fn remembers(p: &Params) -> bool {
         // Nothing else asks for the regime.
         p.regime_filter || p.reverse_mode > 1 || p.volatile_atr_bp > 0.0

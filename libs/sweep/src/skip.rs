@@ -11,8 +11,8 @@
 use core::ops::Range;
 
 use mesh_kernel::Side;
-use mesh_kernel::run::{Fill, Run, RunRules};
-use mesh_kernel::strategy::{Input, StrategyParams};
+use mesh_kernel::run::{Fill, Moment, Run, RunRules};
+use mesh_kernel::strategy::StrategyParams;
 use mesh_kernel::trader::TradeRules;
 
 use crate::pyramid::Extremes;
@@ -66,10 +66,12 @@ impl<'a, S: Swept> Skip<'a, S> {
     fn step(&self, run: &mut Run<S>, at: usize, on_fill: &mut impl FnMut(&Fill)) {
         let past = self.view.past;
         let Some(bar) = past.bars.get(at) else { return };
-        let features = S::features(bar, at, |slot, bar| self.view.value(slot, bar));
-        let context = past.context(at);
-        let input = Input { bar, features: &features, context: &context };
-        run.step(self.params, self.rules, &input, past.settlement(at), past.ends_period(at), on_fill);
+        let moment = Moment { bar, settlement: past.settlement(at), ends_period: past.ends_period(at) };
+        run.step_by(self.params, self.rules, &moment, on_fill, |core| {
+            let rests = |signal: &mut S, held, adds| signal.passes(&self.view, self.params, at, held, adds);
+            let features = || S::features(bar, at, |slot, bar| self.view.value(slot, bar));
+            core.act_lazily(self.params, bar, rests, features, || past.context(at))
+        });
     }
 
     /// Passes over bars in which nothing happens; the first that may hold something.

@@ -24,7 +24,8 @@ pub fn streaming_with<S: Strategy>(
         indicators.take(bar);
         let moment = Moment { bar, settlement: past.settlement(at), ends_period: past.ends_period(at) };
         run.step_by(params, rules, &moment, &mut on_fill, |core| {
-            core.act_beside(params, &indicators, bar, || past.context(at))
+            let rests = |signal: &mut S, held, adds| signal.rests(params, &indicators, bar, held, adds);
+            core.act_lazily(params, bar, rests, || indicators.features(bar), || past.context(at))
         });
     }
     run.summary()

@@ -23,6 +23,11 @@ pub trait Swept: FromSeries {
     /// Bars of a word, those of `asked`, in which the signal may end a position of a side.
     fn leave(view: &View<'_>, params: &Self::Params, side: Side, word: usize, asked: u64) -> u64;
 
+    /// What `Strategy::rests` says of a bar, the memory that counts taken along.
+    fn passes(&mut self, _: &View<'_>, _: &Self::Params, _bar: usize, _held: Side, _adds: bool) -> bool {
+        false
+    }
+
     /// True where the signal has a memory that counts.
     fn remembers(params: &Self::Params) -> bool {
         let _ = params;

@@ -140,26 +140,27 @@ impl<S: Strategy> Core<S> {
         self.decide::<false>(params, input)
     }
 
-    /// `act` beside the indicators, which took the bar: most bars ask for no features, and none are made for them.
+    /// `act` with what makes features and context: most bars ask for none. `rests` is what [`Strategy::rests`] says of
+    /// the bar, for the side held and whether the price asks for an addition.
     #[inline]
-    pub fn act_beside(
+    pub fn act_lazily(
         &mut self,
         params: &S::Params,
-        indicators: &S::Indicators,
         bar: &Bar,
+        rests: impl FnOnce(&mut S, Side, bool) -> bool,
+        features: impl FnOnce() -> S::Features,
         context: impl FnOnce() -> Context,
     ) -> Decision {
         let (position, rules) = (&self.trader.position, params.trade_rules());
         let has_levels = position.side == Side::Flat || position.atr > 0.0;
         if has_levels && self.bars.saturating_add(1) >= params.warm_up() {
             let (held, adds) = (position.side, self.trader.may_add(&rules, bar));
-            if self.signal.rests(params, indicators, bar, held, adds) {
+            if rests(&mut self.signal, held, adds) {
                 self.bars = self.bars.saturating_add(1);
                 return self.trader.pass(&rules, bar);
             }
         }
-        let features = indicators.features(bar);
-        self.decide::<false>(params, &Input { bar, features: &features, context: &context() })
+        self.decide::<false>(params, &Input { bar, features: &features(), context: &context() })
     }
 
     #[inline]

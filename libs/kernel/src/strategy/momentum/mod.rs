@@ -146,13 +146,7 @@ impl crate::strategy::Strategy for Momentum {
     #[inline]
     fn rests(&mut self, params: &Params, indicators: &Indicators, bar: &Bar, held: Side, adds: bool) -> bool {
         let (spread, before) = (indicators.spread, indicators.spread_before);
-        let rests = match (signal::signalled(params, spread, before), params.reverse_mode) {
-            (Side::Flat, _) => true,
-            (side, 0) => side == held,
-            (side, 1) => side.opposite() == held,
-            _ => false,
-        };
-        if adds || !rests {
+        if adds || !params.comes_to_nothing(signal::signalled(params, spread, before), held) {
             return false;
         }
         let (adx, atr) = (indicators.adx.value().unwrap_or(0.0), indicators.atr.value().unwrap_or(0.0));

@@ -1,5 +1,6 @@
 //! Parameters of momentum.
 
+use crate::decision::Side;
 use crate::params::{ParamError, trade_params};
 use crate::regime::RegimeRules;
 
@@ -104,6 +105,18 @@ impl Params {
         let averages = self.ema_fast.max(self.ema_slow) + 1;
         let wilder = (self.atr_period + 1).max(self.rsi_period + 1).max(2 * self.adx_period);
         averages.max(wilder).max(self.bb_period).max(self.volume_period)
+    }
+
+    /// True where a signal, before it is faded, enters no side but the one held and leaves none, whatever else is known.
+    #[must_use]
+    #[inline]
+    pub fn comes_to_nothing(&self, signal: Side, held: Side) -> bool {
+        match (signal, self.reverse_mode) {
+            (Side::Flat, _) => true,
+            (side, 0) => side == held,
+            (side, 1) => side.opposite() == held,
+            _ => false,
+        }
     }
 
     /// Where one kind of market ends and another begins.
