@@ -11,6 +11,7 @@ use mesh_types::market::{
     Block, BookDelta, BookLevel, BookSnapshot, Candle, ChainEvent, Features, InstrumentInfo, Liquidation, Mark,
     OpenInterest, PoolInfo, PoolLiquidity, PoolState, PoolSwap, PoolToken, Quote, Trade, VenueStatus,
 };
+use mesh_types::research::{Candidate, CandidateFigure, SweepJob, SweepProgress};
 use mesh_types::signal::{Arbitrage, Decision, EventBias, Prediction, Signal};
 use mesh_types::system::{
     Cause, ConfigPromoted, EndOfSnapshot, ExternalRequest, Gap, GapRange, Heartbeat, Hello, KillSwitch, Logout, Packet,
@@ -140,7 +141,7 @@ macro_rules! show_struct {
         }
     )+};
 }
-show_struct!(BookLevel, PoolToken, GapRange);
+show_struct!(BookLevel, PoolToken, GapRange, CandidateFigure);
 
 macro_rules! show_plain {
     ($($ty:ty => $value:expr),+) => {$(
@@ -321,6 +322,9 @@ registry! {
     92 "external_request"     System    ExternalRequest    tailed event;
     93 "config_promoted"      System    ConfigPromoted     fixed  state strategy;
     94 "kill_switch"          System    KillSwitch         fixed  state scope;
+    95 "sweep_job"            System    SweepJob           fixed  event;
+    96 "sweep_progress"       System    SweepProgress      fixed  state spec_hash;
+    97 "candidate"            System    Candidate          tailed event;
 }
 
 /// Numbers that are spoken for, without a body yet: first, last, and for what.
@@ -329,7 +333,7 @@ pub const RESERVED: &[(u8, u8, &str)] = &[
     (18, 19, "market"),
     (25, 39, "signal"),
     (53, 79, "execution"),
-    (95, 99, "system"),
+    (98, 99, "system"),
     (100, 199, "unassigned"),
     (200, 254, "private use"),
     (255, 255, "a longer form"),

@@ -313,3 +313,35 @@ wire_enum! {
         TooMany = 11, "too_many";
     }
 }
+
+wire_enum! {
+    /// What becomes of a sweep that was asked for.
+    SweepState, "sweep_state" {
+        /// It waits for those before it.
+        Queued = 1, "queued";
+        /// It runs.
+        Running = 2, "running";
+        /// All of it is there, and its candidates were sent.
+        Done = 3, "done";
+        /// Its process was stopped; it goes on when that starts again.
+        Stopped = 4, "stopped";
+        /// It was not taken.
+        Refused = 5, "refused";
+        /// It can't be run, or went wrong; asked for again it is tried again.
+        Failed = 6, "failed";
+    }
+}
+
+wire_enum! {
+    /// What a number of a candidate is.
+    FigureKind, "figure_kind" {
+        /// A parameter's value.
+        Parameter = 1, "parameter";
+        /// The value of a goal.
+        Goal = 2, "goal";
+        /// A figure over what was swept.
+        Train = 3, "train";
+        /// A figure over the rest of the data.
+        Test = 4, "test";
+    }
+}

@@ -8,14 +8,15 @@ pub mod ids;
 pub mod instrument;
 pub mod limits;
 pub mod market;
+pub mod research;
 pub mod signal;
 pub mod system;
 pub mod wire;
 
 pub use decimal::{Decimal64, DecimalError, PackedDecimal, Rounding};
 pub use enums::{
-    BookHealth, CancelReason, Confidence, Domain, InstrumentStatus, KillLevel, LogoutReason, Mode, OrderState,
-    OrderType, RejectReason, Role, Side, SignalAction, TimeInForce, VenueState,
+    BookHealth, CancelReason, Confidence, Domain, FigureKind, InstrumentStatus, KillLevel, LogoutReason, Mode,
+    OrderState, OrderType, RejectReason, Role, Side, SignalAction, SweepState, TimeInForce, VenueState,
 };
 pub use fixed::{FixedStr, FixedVec, Full};
 pub use ids::{ClientOrderId, MessageId, SourceId};

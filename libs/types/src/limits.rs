@@ -12,6 +12,8 @@ pub const MAX_POOL_TOKENS: usize = 16;
 pub const MAX_SUBSCRIBED_INSTRUMENTS: usize = 1024;
 /// Raw bytes in one packet TLV; longer packets take several.
 pub const MAX_PACKET_PART_BYTES: usize = 60_000;
+/// Numbers that one candidate of a sweep can have: parameters, goals, and figures of two parts of the data.
+pub const MAX_CANDIDATE_FIGURES: usize = 512;
 
 /// Run-time limits: what this mesh uses of the capacities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

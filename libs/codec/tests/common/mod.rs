@@ -10,6 +10,7 @@ use mesh_codec::registry::RESERVED;
 use mesh_codec::{FrameBuilder, HEADER_BYTES, MAGIC, PROTOCOL_VERSION, Stamp, TailedTlv, Tlv, TlvBody, encode_one};
 use mesh_types::execution::*;
 use mesh_types::market::*;
+use mesh_types::research::*;
 use mesh_types::signal::*;
 use mesh_types::system::{
     Cause, ConfigPromoted, EndOfSnapshot, ExternalRequest, Gap, Heartbeat, Hello, KillSwitch, Logout, Packet, Resume,
@@ -110,6 +111,7 @@ macro_rules! set_item_count {
 set_item_count! {
     PoolInfo token_count  Subscribe instrument_count  Resume message_count
     Gap range_count  Packet byte_count  ExternalRequest byte_count
+    Candidate figure_count
 }
 
 macro_rules! set_level_count {
@@ -157,9 +159,10 @@ pub fn cases() -> Vec<Case> {
             Signal Decision Arbitrage EventBias Prediction
             OrderRequest OrderCancel OrderReplace OrderAccepted OrderRejected Fill OrderCancelled Position Balance
             RiskVerdict Intent OrderStatusRequest OrderStatus
-            Hello Welcome Logout Heartbeat Cause StampBody EndOfSnapshot SnapshotRequest ConfigPromoted KillSwitch;
+            Hello Welcome Logout Heartbeat Cause StampBody EndOfSnapshot SnapshotRequest ConfigPromoted KillSwitch
+            SweepJob SweepProgress;
         tailed:
-            BookSnapshot BookDelta PoolInfo Subscribe Resume Gap Packet ExternalRequest;
+            BookSnapshot BookDelta PoolInfo Subscribe Resume Gap Packet ExternalRequest Candidate;
     }
 }
 
