@@ -13,7 +13,7 @@ usage() {
 ./manage.sh WORD ...
 
 Run
-  up [PROFILE]        build, and start the mesh; PROFILE: paper (default), live-data, test
+  up [PROFILE]        build, and start the mesh; PROFILE: paper (default), live-data, research, test
                       --topology FILE starts your own; --no-build takes the binaries as they are
   down                stop it
   status [--json]     each process: state, uptime, restarts, rates, lag, memory

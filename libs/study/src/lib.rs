@@ -2,6 +2,7 @@
 
 pub mod metric;
 pub mod objective;
+pub mod queue;
 pub mod schedule;
 pub mod spec;
 pub mod strategies;

@@ -27,6 +27,11 @@ pub const PROFILES: &[Profile] = &[
         text: include_str!("../profiles/live-data.toml"),
     },
     Profile {
+        name: "research",
+        about: "takes sweeps over the mesh and publishes candidates: needs no network, trades nothing",
+        text: include_str!("../profiles/research.toml"),
+    },
+    Profile {
         name: "test",
         about: "like paper, with short intervals, for tests",
         text: include_str!("../profiles/test.toml"),

@@ -20,7 +20,7 @@ fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), text)
 }
 
-const PROCESSES: [&str; 10] = [
+const PROCESSES: [&str; 11] = [
     "relay-market",
     "relay-signal",
     "relay-execution",
@@ -31,6 +31,7 @@ const PROCESSES: [&str; 10] = [
     "executor-paper",
     "recorder",
     "replayer",
+    "sweep-serve",
 ];
 
 #[test]

@@ -257,7 +257,7 @@ pub(crate) enum Word {
 /// Which topology.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Choice {
-    /// A profile: paper, live-data, test [default: the one that runs, else paper]
+    /// A profile: paper, live-data, research, test [default: the one that runs, else paper]
     pub(crate) profile: Option<String>,
     /// A topology file of your own
     #[arg(long, value_name = "FILE", conflicts_with = "profile")]

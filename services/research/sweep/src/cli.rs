@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -65,6 +66,15 @@ pub(crate) enum Word {
     },
     /// Write one page with plots: objective over trials, importance, heat map of two parameters
     Plot(PlotOptions),
+    /// Ask a mesh for a study: its process `sweep` runs it, and what it finds comes over the signal relay
+    Submit(SubmitOptions),
+    /// Run as a process of a mesh, which takes jobs from there: `sweep serve --help` says more
+    #[command(disable_help_flag = true)]
+    Serve {
+        /// For the program `sweep-serve`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Write all trials, by number
     Export(ExportOptions),
 }
@@ -135,6 +145,25 @@ pub(crate) struct ExportOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) parquet: Option<PathBuf>,
     /// JSON to standard output, one trial a line; the default where no file is asked for
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `sweep submit`.
+#[derive(Args, Debug)]
+pub(crate) struct SubmitOptions {
+    /// The specification, below the home's folder `research`, with its bars
+    pub(crate) spec: PathBuf,
+    /// Follow it to its end, and print its candidates
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// The process of the mesh that takes sweeps
+    #[arg(long, value_name = "NAME", default_value = "sweep")]
+    pub(crate) process: String,
+    /// How long an answer may take, s
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) timeout: u64,
+    /// Print what is heard as JSON, a message a line
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -13,7 +13,6 @@ use mesh_sweep::{History, Inputs};
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
-use crate::hex;
 
 /// One symbol's part of the data.
 #[derive(Debug)]
@@ -186,5 +185,5 @@ fn hash(series: &[Series]) -> String {
             hasher.update(rate.to_le_bytes());
         }
     }
-    hex(&hasher.finalize())
+    hex::encode(hasher.finalize())
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
-use crate::hex;
+
 use crate::store::{Row, State, Store, values};
 
 /// Writes CSV: number, state, steps, parameters, figures, digest of the fills; empty where there is nothing.
@@ -60,7 +60,7 @@ pub fn digest(spec: &Spec, store: &Store) -> Result<String, Failure> {
     let mut out = BufWriter::new(Hashing(Sha256::new()));
     csv(spec, store, &mut out)?;
     let hashing = out.into_inner().map_err(|error| Failure::bad(error.to_string()))?;
-    Ok(hex(&hashing.0.finalize()))
+    Ok(hex::encode(hashing.0.finalize()))
 }
 
 /// Figures as JSON.

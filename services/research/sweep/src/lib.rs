@@ -9,11 +9,8 @@ mod fingerprint;
 pub mod gpu;
 pub mod progress;
 pub mod run;
+pub mod serve;
 pub mod store;
 pub mod study;
 
 pub use failure::Failure;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

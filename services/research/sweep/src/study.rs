@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::data::{Prepared, absolute};
 use crate::failure::Failure;
 use crate::store::{About, Home, Store};
-use crate::{clock, fingerprint, hex};
+use crate::{clock, fingerprint};
 
 /// A specification at hand.
 #[derive(Debug)]
@@ -46,10 +46,10 @@ impl Study {
         let text = read_text(path)?;
         let path = absolute(path);
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-        Self::new(text, &path.display().to_string(), &folder)
+        Self::of_text(text, &path.display().to_string(), &folder)
     }
 
-    fn new(text: String, origin: &str, folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of_text(text: String, origin: &str, folder: &Path) -> Result<Self, Failure> {
         let spec = read_spec(origin, &text)?;
         let prepared = Prepared::read(&spec, folder)?;
         let spec_hash = spec_hash(&spec)?;
@@ -58,7 +58,7 @@ impl Study {
         let trials =
             mesh_optimize::Study::new(spec.study.clone()).map_err(|error| Failure::usage(error.to_string()))?.trials();
         let about = About {
-            id: format!("{}-{}", spec.strategy, &hex(&name)[..8]),
+            id: format!("{}-{}", spec.strategy, &hex::encode(name)[..8]),
             spec_text: text,
             spec_path: origin.to_owned(),
             folder: folder.display().to_string(),
@@ -92,7 +92,7 @@ impl Study {
                 )));
             }
         }
-        let study = Self::new(kept.spec_text, &kept.spec_path, Path::new(&kept.folder))?;
+        let study = Self::of_text(kept.spec_text, &kept.spec_path, Path::new(&kept.folder))?;
         for (what, kept, found) in
             [("data", &kept.data_hash, &study.about.data_hash), ("kernel", &kept.kernel, &study.about.kernel)]
         {
@@ -117,5 +117,5 @@ impl Study {
 
 fn spec_hash(spec: &Spec) -> Result<String, Failure> {
     let identity = spec.identity().map_err(|error| Failure::bad(error.to_string()))?;
-    Ok(hex(&Sha256::digest(identity)))
+    Ok(hex::encode(Sha256::digest(identity)))
 }

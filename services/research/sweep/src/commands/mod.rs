@@ -3,6 +3,7 @@
 pub(crate) mod look;
 pub(crate) mod plot;
 pub(crate) mod run;
+pub(crate) mod submit;
 
 use std::fs;
 use std::io::{self, Write};

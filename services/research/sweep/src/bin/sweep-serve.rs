@@ -1,0 +1,7 @@
+//! `sweep serve`: a process of the mesh.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sweep::serve::main()
+}
