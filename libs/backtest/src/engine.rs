@@ -7,7 +7,7 @@ use mesh_kernel::breadth::Breadth;
 use mesh_kernel::digest::Digest;
 use mesh_kernel::fills::Costs;
 use mesh_kernel::rank;
-use mesh_kernel::sizing::{SizingInput, SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingInput, SizingMethod, SizingRules};
 use mesh_kernel::{Action, Context, Side};
 
 use crate::data::{DataError, Series, TimedBar, check};
@@ -57,6 +57,8 @@ pub struct Settings {
     pub capital: f64,
     /// Size of an entry.
     pub sizing: Sizing,
+    /// When positions are closed by force, each with a margin of its own (isolated).
+    pub margin: Margin,
     /// Most symbols held at once; 0 for no limit.
     pub max_positions: usize,
     /// Strategies are told the share of symbols that rise.
@@ -88,6 +90,7 @@ impl Settings {
             level_step: 0.0,
             capital,
             sizing: Sizing::Rules(sizing),
+            margin: Margin { leverage: 0.0, maintenance_rate: 0.0, fee_rate: 0 },
             max_positions: 0,
             breadth: false,
             leader: None,

@@ -8,6 +8,7 @@ use mesh_kernel::account::{Money, Overflow, notional};
 use mesh_kernel::exits::Position;
 use mesh_kernel::fills::{Anchor, Levels, Liquidity, Market};
 use mesh_kernel::indicators::market::funding_bp_8h;
+use mesh_kernel::sizing::forced_price;
 use mesh_kernel::trader::Trader;
 use mesh_kernel::{Action, Bar, Context, Decision, ExitReason, Side};
 
@@ -105,7 +106,23 @@ impl<'a, D: Decider> Lane<'a, D> {
         {
             pending = Pending::default();
         }
-        self.fill(pending, timed.bar.open, At { time_ns: timed.open_ns, bar: self.next_bar })
+        self.fill(pending, timed.bar.open, At { time_ns: timed.open_ns, bar: self.next_bar })?;
+        self.liquidate(timed)
+    }
+
+    /// The venue closes a position whose margin is gone, before a stop that rests further away: as a run of the kernel.
+    fn liquidate(&mut self, timed: &TimedBar) -> Result<(), Overflow> {
+        let (margin, rules) = (self.settings.margin, self.settings.fills.rules);
+        let level = margin.level_of(&self.books.account, self.settings.decimals.scale());
+        let rests = rules.levels == Levels::Inside && !self.levels_hidden();
+        let stop = if rests { self.decider.trader().position.stop_price } else { 0.0 };
+        let Some(price) = forced_price(self.books.side(), level, stop, &timed.bar) else { return Ok(()) };
+        let at = At { time_ns: timed.open_ns, bar: self.next_bar };
+        self.exit(ExitReason::Liquidation, 1.0, price, Liquidity::Taker, at)?;
+        // Nothing is entered in this bar; the pause begins with the next.
+        let cooldown = self.decider.rules().cooldown_bars.saturating_add(1);
+        *self.decider.trader() = Trader { cooldown, ..Trader::default() };
+        Ok(())
     }
 
     /// What was decided on this bar is filled at its close, where that is the rule.
@@ -276,7 +293,11 @@ impl<'a, D: Decider> Lane<'a, D> {
         let part = if fraction >= 1.0 { position } else { (position as f64 * fraction) as i64 };
         if part != 0 {
             let order = Order { lots: part.checked_neg().ok_or(Overflow)?, price, liquidity, at };
-            let trade = self.books.exit(self.symbol, reason, &self.settings.costs, &self.settings.decimals, &order)?;
+            let mut costs = self.settings.costs;
+            if reason == ExitReason::Liquidation {
+                costs.taker_fee_rate = costs.taker_fee_rate.saturating_add(self.settings.margin.fee_rate);
+            }
+            let trade = self.books.exit(self.symbol, reason, &costs, &self.settings.decimals, &order)?;
             self.trades.push(trade);
         }
         Ok(())

@@ -9,7 +9,7 @@ use mesh_backtest::{
     Decider, Decimals, Fills, Funding, InitialPosition, Kernel, Series, Settings, Sizing, TimedBar, lookahead, run,
 };
 use mesh_kernel::run::{Fill, Run, RunRules};
-use mesh_kernel::sizing::{SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 use mesh_kernel::strategy::momentum::{Momentum, Params, State};
 use mesh_kernel::strategy::{Indicators as _, Input};
 use mesh_kernel::trader::{TradeRules, Trader};
@@ -109,7 +109,9 @@ proptest! {
         seeds in prop::collection::vec(any::<u32>(), 30..400),
         params in any_params(),
         fills in any_fills().prop_filter("beyond the kernel's rules", |f| *f == Fills::of(f.rules)),
+        leverage in prop::sample::select(vec![0.0, 5.0, 50.0]),
     ) {
+        let margin = Margin { leverage, maintenance_rate: 0.005, fee_rate: 500_000 };
         let series = walk(&seeds);
         let sizing = SizingRules {
             method: SizingMethod::FixedFraction { fraction: 0.5 },
@@ -118,13 +120,13 @@ proptest! {
             notional_max: 0.0,
             notional_min: 0.0,
         };
-        let settings = Settings { sizing: Sizing::Rules(sizing), ..settings(fills) };
+        let settings = Settings { sizing: Sizing::Rules(sizing), margin, ..settings(fills) };
         let outcome = run(std::slice::from_ref(&series), &settings, |_| momentum(&params)).unwrap();
         let rules = RunRules {
             fills: fills.rules,
             costs: settings.costs,
             sizing,
-            margin: mesh_kernel::sizing::Margin::default(),
+            margin,
             scale: *settings.decimals.scale(),
             initial_cash: settings.capital,
         };
@@ -162,6 +164,27 @@ proptest! {
             prop_assert!(outcome.equity.iter().all(|point| settings.decimals.money(point.equity).is_finite()));
         }
     }
+}
+
+/// Ten times the margin is gone after a fall of a tenth, but for what must remain: then the venue closes, fee and all.
+#[test]
+fn a_position_without_margin_is_closed_by_force() {
+    let flat = Bar { open: 100.0, high: 101.0, low: 99.0, close: 100.0, volume: 1.0 };
+    let crash = Bar { open: 95.0, high: 95.0, low: 80.0, close: 90.0, volume: 1.0 };
+    let bars = [flat, flat, crash, flat].into_iter().enumerate();
+    let bars = bars.map(|(i, bar)| TimedBar { open_ns: (i as u64 + 1) * MINUTE_NS, bar }).collect();
+    let series = Series { symbol: "X".into(), bars, funding: Vec::new() };
+    let held =
+        InitialPosition { symbol: "X".into(), side: Side::Long, quantity: 10.0, entry_price: 100.0, stop_price: 0.0 };
+    let margin = Margin { leverage: 10.0, maintenance_rate: 0.005, fee_rate: 500_000 };
+    let of = |margin| Settings { margin, initial: vec![held.clone()], ..settings(Fills::INTRABAR) };
+    let outcome = run(std::slice::from_ref(&series), &of(margin), |_| momentum(&quick())).unwrap();
+    let trade = outcome.trades.first().unwrap();
+    // 100 * 0.9 / 0.995, the cent below.
+    assert_eq!((trade.reason, trade.exit_bar, trade.exit_price), (ExitReason::Liquidation, 2, 9_045));
+    assert_eq!(trade.fees, i128::from(trade.exit_price) * i128::from(trade.quantity) * 550_000);
+    let without = run(&[series], &of(Margin::default()), |_| momentum(&quick())).unwrap();
+    assert!(without.trades.is_empty());
 }
 
 /// What the shares of a breakdown say adds up to the whole, and every figure is a number.

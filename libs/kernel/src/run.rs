@@ -22,9 +22,9 @@ use crate::decision::{Action, Decision, Side};
 use crate::digest::Digest;
 use crate::exits::ExitReason;
 use crate::fills::{Anchor, Costs, FillRules, Levels, Liquidity, Market};
-use crate::math::{abs, max, min, ratio};
+use crate::math::{abs, max, ratio};
 use crate::returns::Returns;
-use crate::sizing::{Margin, SizingInput, SizingRules};
+use crate::sizing::{Margin, SizingInput, SizingRules, forced_price};
 use crate::strategy::{Core, Input, Strategy, StrategyParams};
 use crate::trader::Trader;
 use crate::wide::to_f64;
@@ -245,17 +245,11 @@ impl<S: Strategy> Run<S> {
         bar: &Bar,
         on_fill: &mut impl FnMut(&Fill),
     ) -> Result<(), Overflow> {
-        let (position, level, stop) =
-            (self.account.position, self.liquidation_price, self.core.trader.position.stop_price);
-        let (touched, stop_is_nearer, price) = if position > 0 {
-            (bar.low <= level, stop >= level, min(level, bar.open))
-        } else {
-            (bar.high >= level, stop <= level, max(level, bar.open))
-        };
-        let stop_rests = rules.fills.levels == Levels::Inside && stop > 0.0;
-        if !touched || (stop_rests && stop_is_nearer) {
-            return Ok(());
-        }
+        let position = self.account.position;
+        let side = if position > 0 { Side::Long } else { Side::Short };
+        let rests = rules.fills.levels == Levels::Inside;
+        let stop = if rests { self.core.trader.position.stop_price } else { 0.0 };
+        let Some(price) = forced_price(side, self.liquidation_price, stop, bar) else { return Ok(()) };
         let quantity = position.checked_neg().ok_or(Overflow)?;
         self.trade(rules, price, quantity, ExitReason::Liquidation, Liquidity::Taker, on_fill)?;
         self.tally.liquidations = self.tally.liquidations.saturating_add(1);
@@ -384,22 +378,12 @@ impl<S: Strategy> Run<S> {
             self.end_trade();
         }
         if rules.margin.leverage > 0.0 {
-            self.liquidation_price = self.forced_at(rules);
+            self.liquidation_price = rules.margin.level_of(&self.account, &rules.scale);
         }
         let fill = Fill { bar: self.tally.bars, quantity, price: ticks, booked, exit, position };
         self.tally.digest = fill.digest_into(Digest::new().u64(self.tally.digest)).finish();
         on_fill(&fill);
         Ok(rules.scale.price(ticks))
-    }
-
-    fn forced_at(&self, rules: &RunRules) -> f64 {
-        let side = match self.account.position {
-            0 => return 0.0,
-            lots if lots > 0 => Side::Long,
-            _ => Side::Short,
-        };
-        let entry = rules.scale.money(self.account.cost) / rules.scale.quantity(self.account.position);
-        rules.margin.liquidation_price(side, entry)
     }
 
     fn end_trade(&mut self) {

@@ -1,6 +1,8 @@
 //! How much to enter with: a method, the tier's share of it, then limits. The notional is an `f64`; drivers round it
 //! down to the instrument's lot.
 
+use crate::account::{Account, Scale};
+use crate::bar::Bar;
 use crate::decision::{Side, Tier};
 use crate::math::{clamp, max, min, ratio};
 
@@ -185,6 +187,30 @@ impl Margin {
             0.0
         }
     }
+
+    /// Where the position of an account is closed by force; 0 for nowhere.
+    #[must_use]
+    pub fn level_of(&self, account: &Account, scale: &Scale) -> f64 {
+        let side = match account.position {
+            0 => return 0.0,
+            lots if lots > 0 => Side::Long,
+            _ => Side::Short,
+        };
+        self.liquidation_price(side, scale.money(account.cost) / scale.quantity(account.position))
+    }
+}
+
+/// What a position that is closed by force at a level gets in a bar: the level, or the open beyond it. `None` where the
+/// bar does not touch it, or a stop that rests (0 for none) is nearer.
+#[must_use]
+pub fn forced_price(side: Side, level: f64, resting_stop: f64, bar: &Bar) -> Option<f64> {
+    let (touched, stop_is_nearer, price) = match side {
+        Side::Flat => return None,
+        Side::Long => (bar.low <= level, resting_stop >= level, min(level, bar.open)),
+        Side::Short => (bar.high >= level, resting_stop <= level, max(level, bar.open)),
+    };
+    let is_forced = level > 0.0 && touched && !(resting_stop > 0.0 && stop_is_nearer);
+    is_forced.then_some(price)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use clap::Args;
 use mesh_backtest::fills::rate_of_bp;
 use mesh_backtest::{Decimals, Fills, InitialPosition, Series, Settings, Sizing};
 use mesh_kernel::fills::Costs;
-use mesh_kernel::sizing::{SizingMethod, SizingRules};
+use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 
 use crate::initial;
 use crate::params::NAMES;
@@ -61,6 +61,16 @@ pub(crate) struct RunOptions {
     /// Most notional of all positions, in equities.
     #[arg(long, default_value_t = 1.0, value_name = "TIMES")]
     leverage: f64,
+    /// Leverage that the venue grants a position: its margin is its cost over this, and where that is gone the venue
+    /// closes it by force. 0: never.
+    #[arg(long, default_value_t = 0.0, value_name = "TIMES")]
+    margin_leverage: f64,
+    /// Margin that must remain, basis points of the notional.
+    #[arg(long, default_value_t = 50.0, value_name = "BP")]
+    maintenance_bps: f64,
+    /// Fee of a forced close on top of the taker's, basis points.
+    #[arg(long, default_value_t = 0.0, value_name = "BP")]
+    liquidation_fee_bps: f64,
     /// Most symbols held at once; 0 for no limit.
     #[arg(long, default_value_t = 0, value_name = "COUNT")]
     max_positions: usize,
@@ -179,6 +189,9 @@ impl RunOptions {
             ("risk", self.risk.unwrap_or(0.0), 0.0, 1.0),
             ("quantity", self.quantity.unwrap_or(0.0), 0.0, 1e12),
             ("leverage", self.leverage, 0.0, 100.0),
+            ("margin-leverage", self.margin_leverage, 0.0, 1_000.0),
+            ("maintenance-bps", self.maintenance_bps, 0.0, 5_000.0),
+            ("liquidation-fee-bps", self.liquidation_fee_bps, 0.0, 5_000.0),
             ("level-step", self.level_step, 0.0, 1e12),
         ];
         for (name, value, low, high) in bounds {
@@ -198,6 +211,11 @@ impl RunOptions {
             fills: Fills::named(&self.fills).ok_or("unknown --fills")?,
             costs,
             sizing: self.sizing(),
+            margin: Margin {
+                leverage: self.margin_leverage,
+                maintenance_rate: self.maintenance_bps / 1e4,
+                fee_rate: rate_of_bp(self.liquidation_fee_bps),
+            },
             level_step: self.level_step,
             max_positions: self.max_positions,
             breadth: self.breadth,
