@@ -5,6 +5,8 @@
 
 use mesh_kernel::account::{Money, Scale};
 
+use crate::Series;
+
 /// Digits of an 1e-8th.
 const RATE_DECIMALS: u32 = 8;
 
@@ -16,7 +18,24 @@ pub struct Decimals {
     scale: Scale,
 }
 
+/// Digits of a quantity that are told apart where nothing else is asked for.
+const QUANTITY_DIGITS: f64 = 8.0;
+
 impl Decimals {
+    /// Decimals that leave eight digits of the smallest quantity that the capital buys, at most eight of them.
+    #[must_use]
+    pub fn of_quantity(capital: f64, series: &[Series]) -> u32 {
+        let first =
+            |series: &Series| series.bars.iter().find(|timed| timed.bar.is_valid()).map(|timed| timed.bar.close);
+        Self::of_bought(capital / series.iter().filter_map(first).fold(0.0, f64::max))
+    }
+
+    /// Decimals that leave eight digits of this quantity, at most eight of them.
+    #[must_use]
+    pub fn of_bought(quantity: f64) -> u32 {
+        (QUANTITY_DIGITS - quantity.log10().ceil()).clamp(0.0, QUANTITY_DIGITS) as u32
+    }
+
     /// With so many decimals; `None` where either is above 12, which leaves no room for amounts.
     #[must_use]
     pub fn new(price: u32, quantity: u32) -> Option<Self> {

@@ -37,6 +37,9 @@ pub struct Market {
     pub tier_factors: [f64; 3],
     /// Most notional over equity.
     pub leverage: f64,
+    /// When the venue closes a position by force; never, where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<MarginCall>,
     /// Most notional of a position; 0 for no limit.
     pub notional_max: f64,
     /// Least notional of an entry.
@@ -61,6 +64,20 @@ pub struct Kelly {
     pub cap: f64,
 }
 
+/// When the venue closes a position by force.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarginCall {
+    /// A position's margin is its cost over this.
+    pub leverage: f64,
+    /// Margin that must remain, of the notional.
+    #[serde(default)]
+    pub maintenance: f64,
+    /// Fee for it on top of the taker's, bp.
+    #[serde(default)]
+    pub fee_bps: f64,
+}
+
 impl Default for Market {
     fn default() -> Self {
         Self {
@@ -76,6 +93,7 @@ impl Default for Market {
             kelly: None,
             tier_factors: [1.0; 3],
             leverage: 1.0,
+            margin: None,
             notional_max: 0.0,
             notional_min: 0.0,
             price_decimals: 8,
@@ -84,14 +102,16 @@ impl Default for Market {
     }
 }
 
-/// Digits of a quantity that are told apart where nothing else is asked for.
-const QUANTITY_DIGITS: f64 = 8.0;
-
 impl Market {
     /// What is wrong: the key, and what was expected.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let kelly = self.kelly.unwrap_or(Kelly { win_rate: 0.5, payoff: 1.0, part: 1.0, cap: 1.0 });
+        let margin = self.margin.unwrap_or(MarginCall { leverage: 1.0, maintenance: 0.0, fee_bps: 0.0 });
         let bounds = [
+            ("margin", margin.leverage, 1.0, 1000.0),
+            ("margin", margin.fee_bps, 0.0, 1e3),
+            // More would be closed as soon as it is opened.
+            ("margin", margin.maintenance, 0.0, 0.99 / margin.leverage),
             ("fee_bps", self.fee_bps, -1e3, 1e3),
             ("maker_fee_bps", self.maker_fee_bps.unwrap_or(0.0), -1e3, 1e3),
             ("slippage_bps", self.slippage_bps, 0.0, 5e3),
@@ -138,7 +158,7 @@ impl Market {
     /// # Errors
     /// Where decimals leave no room for amounts.
     pub fn rules(&self, series: &[Series]) -> Result<RunRules, String> {
-        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| self.decimals_of_quantity(series));
+        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| Decimals::of_quantity(self.capital, series));
         let decimals = Decimals::new(self.price_decimals, quantity_decimals)
             .ok_or("[market]: expected at most 12 decimals of prices and of quantities")?;
         let fills = Fills::named(&self.fills).ok_or("[market]: unknown fills")?;
@@ -166,18 +186,14 @@ impl Market {
                 notional_max: self.notional_max,
                 notional_min: self.notional_min,
             },
-            margin: Margin::default(),
+            margin: self.margin.map_or_else(Margin::default, |margin| Margin {
+                leverage: margin.leverage,
+                maintenance_rate: margin.maintenance,
+                fee_rate: rate_of_bp(margin.fee_bps),
+            }),
             scale: *decimals.scale(),
             initial_cash: self.capital,
         })
-    }
-
-    /// Decimals that leave eight digits of the smallest quantity that the capital buys, at most eight of them.
-    fn decimals_of_quantity(&self, series: &[Series]) -> u32 {
-        let first =
-            |series: &Series| series.bars.iter().find(|timed| timed.bar.is_valid()).map(|timed| timed.bar.close);
-        let dearest = series.iter().filter_map(first).fold(0.0, f64::max);
-        (QUANTITY_DIGITS - (self.capital / dearest).log10().ceil()).clamp(0.0, QUANTITY_DIGITS) as u32
     }
 }
 

@@ -111,6 +111,8 @@ fn mistakes_are_told_with_their_place() {
         ("kind = \"median\"", "kind = \"median\"\nsteps = 1", "[pruning] steps: expected 2 to 100, found 1"),
         ("fills = \"intrabar\"", "fills = \"vectorbt\"", "`vectorbt` is for `mesh backtest` alone"),
         ("fee_bps = 5", "fee_bps = 5000", "[market] fee_bps: expected -1000 to 1000, found 5000"),
+        ("risk = 0.01", "margin = { leverage = 0.5 }", "margin: expected 1 to 1000, found 0.5"),
+        ("risk = 0.01", "margin = { leverage = 10, maintenance = 0.2 }", "margin: expected 0 to 0.099, found 0.2"),
         ("risk = 0.01", "risk = 0.01\nfraction = 1", "expected one of `fraction`, `risk` and `kelly`"),
         ("memory_mb = 64", "memory_mb = 0", "memory_mb: expected a whole number of 1 to"),
         ("2024-06-01", "1.5", "split: expected the fraction of the bars that is swept"),
@@ -145,4 +147,16 @@ fn several_goals_need_nsga2_and_no_pruning() {
 fn a_space_that_can_t_run_is_told() {
     let text = GOOD.replace("low = 5, high = 19", "low = 300, high = 310");
     assert!(faults(&text)[0].contains("none of 256 random points can run: expected ema_fast < ema_slow"));
+}
+
+#[test]
+fn a_margin_is_the_kernel_s_and_changes_the_identity_only_where_it_is_given() {
+    let plain = Spec::parse("spec.toml", GOOD).unwrap();
+    assert!(!plain.identity().unwrap().contains("margin"));
+    let margin = "risk = 0.01\nmargin = { leverage = 10, maintenance = 0.005, fee_bps = 50 }";
+    let spec = Spec::parse("spec.toml", &GOOD.replace("risk = 0.01", margin)).unwrap();
+    assert_ne!(spec.identity().unwrap(), plain.identity().unwrap());
+    let rules = spec.market.rules(&[]).unwrap();
+    let expected = mesh_kernel::sizing::Margin { leverage: 10.0, maintenance_rate: 0.005, fee_rate: 500_000 };
+    assert_eq!((rules.margin, plain.market.rules(&[]).unwrap().margin), (expected, Default::default()));
 }

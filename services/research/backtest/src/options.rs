@@ -132,9 +132,6 @@ Indicators and their parameters:
   stochastic_k stochastic_d   period 14, k_period 3, d_period 3
   body_over_atr   period 14";
 
-/// Digits of a quantity that are told apart where nothing else is asked for.
-const QUANTITY_DIGITS: f64 = 8.0;
-
 impl RunOptions {
     /// Files of bars.
     pub(crate) fn sources(&self) -> Vec<Source> {
@@ -150,7 +147,10 @@ impl RunOptions {
     pub(crate) fn settings(&self, series: &[Series]) -> Result<Settings, Box<dyn std::error::Error>> {
         let initial = self.initial()?;
         let held = initial.iter().map(|position| decimals_of(position.quantity)).max().unwrap_or(0);
-        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| self.decimals_of_quantity(series).max(held));
+        let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| {
+            let bought = self.quantity.map_or_else(|| Decimals::of_quantity(self.capital, series), Decimals::of_bought);
+            bought.max(held)
+        });
         let decimals = Decimals::new(self.price_decimals, quantity_decimals)
             .ok_or("expected at most 12 decimals of prices and of quantities")?;
         self.settings_with(decimals, initial)
@@ -234,15 +234,6 @@ impl RunOptions {
         let tier_factors = [1.0; 3];
         let leverage_max = self.leverage;
         Sizing::Rules(SizingRules { method, tier_factors, leverage_max, notional_max: 0.0, notional_min: 0.0 })
-    }
-
-    /// Decimals that leave eight digits of the smallest quantity that the capital buys, at most eight of them.
-    fn decimals_of_quantity(&self, series: &[Series]) -> u32 {
-        let first =
-            |series: &Series| series.bars.iter().find(|timed| timed.bar.is_valid()).map(|timed| timed.bar.close);
-        let dearest = series.iter().filter_map(first).fold(0.0, f64::max);
-        let bought = self.quantity.unwrap_or(self.capital / dearest);
-        (QUANTITY_DIGITS - bought.log10().ceil()).clamp(0.0, QUANTITY_DIGITS) as u32
     }
 }
 

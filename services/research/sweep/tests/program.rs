@@ -326,3 +326,16 @@ fn a_changed_bit_is_an_error() {
         "{said}"
     );
 }
+
+#[test]
+fn a_margin_closes_by_force_on_both_paths() {
+    let forced = |margin: &str| -> f64 {
+        let text = spec("kind = 'random'", "", 64, "chunk = 16").replace("fraction = 0.5", margin);
+        // The study ends well only where the scalar path agrees with the best.
+        let csv = Place::new(900, &text).study(&[]);
+        let at = csv.lines().next().unwrap().split(',').position(|name| name == "liquidations").unwrap();
+        csv.lines().skip(1).filter_map(|line| line.split(',').nth(at)?.parse::<f64>().ok()).sum()
+    };
+    assert_eq!(forced("fraction = 0.5"), 0.0);
+    assert!(forced("fraction = 0.5\nmargin = { leverage = 50, maintenance = 0.005, fee_bps = 50 }") > 0.0);
+}
