@@ -38,7 +38,7 @@ built=$target/nvptx64-nvidia-cuda/release/sweep.ptx
 {
     echo "// The decision kernel for GPUs: scripts/build-ptx.sh, rustc $version."
     sed -e 's://.*$::' -e 's/[[:space:]]*$//' -e '/^$/d' "$assembly"/sweep_ptx*.s |
-        perl -pe 's/\b(_R[A-Za-z0-9_]+?|anon_\$_[0-9a-f]+_\$_\d+)(?=_param_|\b)/$name{$1} \/\/= "mesh_" . ++$count/ge'
+        perl -pe 's/\b(switch_\$_table_\$_[A-Za-z0-9_]+?|_R[A-Za-z0-9_]+?|anon_\$_[0-9a-f]+_\$_\d+)(?=_param_|\b)/$name{$1} \/\/= "mesh_" . ++$count/ge'
 } >"$built"
 
 if [ "${1:-}" != --check ]; then
