@@ -21,6 +21,7 @@ pub struct SqliteLedger {
     connection: Connection,
     path: PathBuf,
     last_seq: i64,
+    net_positions: bool,
 }
 
 impl SqliteLedger {
@@ -44,7 +45,15 @@ impl SqliteLedger {
             Ok((connection, last_seq))
         };
         let (connection, last_seq) = open().map_err(|kind| StoreError::new(path, kind))?;
-        Ok(Self { connection, path: path.to_owned(), last_seq })
+        Ok(Self { connection, path: path.to_owned(), last_seq, net_positions: false })
+    }
+
+    /// Keeps as well where each instrument stands over all fills ever, and gives it back last, as a `position` without a
+    /// strategy: what an exchange must know exactly, however few of its orders come back.
+    #[must_use]
+    pub const fn with_net_positions(mut self) -> Self {
+        self.net_positions = true;
+        self
     }
 
     /// Opens the ledger for reading only, as a user interface does: it sees committed batches and never blocks the writer.
@@ -73,7 +82,7 @@ impl SqliteLedger {
             return Ok(());
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut batch = Batch::new(&transaction, self.last_seq);
+        let mut batch = Batch::new(&transaction, self.last_seq, self.net_positions);
         for message in &kept {
             batch.add(message)?;
         }
@@ -96,6 +105,7 @@ fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
         "signals",
         "risk_decisions",
         "kill_switches",
+        "net_positions",
     ];
     let unions: Vec<String> = tables.iter().map(|table| format!("SELECT max(seq) AS seq FROM {table}")).collect();
     let sql = format!("SELECT coalesce(max(seq), 0) FROM ({})", unions.join(" UNION ALL "));
@@ -108,7 +118,8 @@ impl Ledger for SqliteLedger {
     }
 
     fn recover(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), LedgerError> {
-        recover::recover(&self.connection, each).map_err(|kind| StoreError::new(&self.path, kind).into())
+        recover::recover(&self.connection, self.net_positions, each)
+            .map_err(|kind| StoreError::new(&self.path, kind).into())
     }
 }
 

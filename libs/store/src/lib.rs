@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod ledger;
+mod net;
 pub mod read;
 mod recover;
 mod rows;

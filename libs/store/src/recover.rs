@@ -2,11 +2,12 @@
 //!
 //! Orders that are open, the last thousand and those of positions that are open: their intents and requests, then
 //! the fills up to the last flat position of each owner, that flat position, the fills since, and the reports. Then the last
-//! signal of each kind with the verdicts on it, and the kill switches.
+//! signal of each kind with the verdicts on it, and the kill switches. Last, where it is kept, each instrument's net position.
 
 use rusqlite::Connection;
 
 use crate::error::ErrorKind;
+use crate::net;
 
 /// Closed orders that are given back, so that late repeats of their reports are recognised.
 const RECENT_ORDERS: u32 = 1_000;
@@ -39,10 +40,20 @@ const QUERIES: [&str; 9] = [
     "SELECT frame FROM kill_switches ORDER BY seq",
 ];
 
-pub(crate) fn recover(connection: &Connection, each: &mut dyn FnMut(&[u8])) -> Result<(), ErrorKind> {
+const NET_POSITIONS: &str = "SELECT frame FROM net_positions ORDER BY seq";
+
+pub(crate) fn recover(
+    connection: &Connection,
+    net_positions: bool,
+    each: &mut dyn FnMut(&[u8]),
+) -> Result<(), ErrorKind> {
+    if net_positions {
+        net::add_missing(connection)?;
+    }
     connection.execute_batch(CHOOSE)?;
     connection.execute(CHOOSE_RECENT, [RECENT_ORDERS])?;
-    for query in QUERIES {
+    let last = net_positions.then_some(NET_POSITIONS);
+    for query in QUERIES.into_iter().chain(last) {
         let mut statement = connection.prepare(query)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {

@@ -15,6 +15,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use zerocopy::IntoBytes;
 
 use crate::error::ErrorKind;
+use crate::net;
 
 /// Types that are kept.
 const KEPT: [u8; 11] = [
@@ -42,6 +43,7 @@ type Rows<'m> = BTreeMap<(InstrumentId, StrategyName), (Position, Message<'m>)>;
 pub(crate) struct Batch<'t, 'm> {
     transaction: &'t Transaction<'t>,
     seq: i64,
+    net_positions: bool,
     /// The last word of the batch on each position.
     positions: Rows<'m>,
 }
@@ -60,8 +62,8 @@ fn ns(time: U64) -> i64 {
 }
 
 impl<'t, 'm> Batch<'t, 'm> {
-    pub(crate) fn new(transaction: &'t Transaction<'t>, last_seq: i64) -> Self {
-        Self { transaction, seq: last_seq, positions: BTreeMap::new() }
+    pub(crate) fn new(transaction: &'t Transaction<'t>, last_seq: i64, net_positions: bool) -> Self {
+        Self { transaction, seq: last_seq, net_positions, positions: BTreeMap::new() }
     }
 
     fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, ErrorKind> {
@@ -181,7 +183,13 @@ impl<'t, 'm> Batch<'t, 'm> {
                 message.frame(),
             ],
         )?;
-        if new > 0 { self.close_if_settled(&id) } else { Ok(()) }
+        if new == 0 {
+            return Ok(());
+        }
+        if self.net_positions {
+            net::add(self.transaction, self.seq, fill, message)?;
+        }
+        self.close_if_settled(&id)
     }
 
     fn status(&self, status: &OrderStatus, message: &Message<'_>) -> Result<(), ErrorKind> {

@@ -11,7 +11,8 @@ use crate::error::ErrorKind;
 pub const APPLICATION_ID: i64 = 0x414d_5348;
 
 /// What brings a database from version n to n + 1.
-pub const MIGRATIONS: &[&str] = &["
+pub const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE intents (
     seq INTEGER PRIMARY KEY,
     client_order_id TEXT NOT NULL UNIQUE,
@@ -128,7 +129,16 @@ CREATE TABLE kill_switches (
     reason TEXT NOT NULL,
     frame BLOB NOT NULL
 ) STRICT;
-"];
+",
+    "
+CREATE TABLE net_positions (
+    instrument TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    quantity TEXT NOT NULL,
+    frame BLOB NOT NULL
+) STRICT;
+",
+];
 
 /// The last version that this build knows.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -371,3 +371,33 @@ fn values_that_make_no_sense_are_kept_and_hold_nothing_up() {
     assert_eq!(rows.iter().filter(|row| row.starts_with("fill")).count(), 3, "{rows:?}");
     assert!(rows.contains(&"intent 1".to_owned()));
 }
+
+#[test]
+fn a_net_position_is_the_sum_of_all_fills_ever() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut ledger = open(&path);
+    let ordered = |count: usize| said(&request(&Intent { client_order_id: many(count), ..intent(0, 1) }));
+    let filled = |count: usize| said(&Fill { client_order_id: many(count), ..fill(0, &format!("t{count}"), 1) });
+    // More orders than come back, in a file that keeps no net positions yet.
+    for count in 0..1_100 {
+        commit(&mut ledger, &ordered(count), &filled(count));
+    }
+    let rows = recovered(&mut ledger);
+    assert!(rows.iter().all(|row| !row.starts_with("position")), "only where it is asked for");
+    let mut ledger = open(&path).with_net_positions();
+    assert_eq!(recovered(&mut ledger).last().map(String::as_str), Some("position 1100"));
+    let sold = Fill { side: Side::Sell.into(), quantity: Decimal64::new(5, -1).into(), ..fill(0, "sold", 1) };
+    commit(&mut ledger, &ordered(2_000), &said(&sold));
+    // A repeat is no fill.
+    commit(&mut ledger, &Said::default(), &said(&sold).say(&sold));
+    assert_eq!(recovered(&mut ledger).last().map(String::as_str), Some("position 1099.5"));
+    let mut ledger = open(&path).with_net_positions();
+    assert_eq!(recovered(&mut ledger).last().map(String::as_str), Some("position 1099.5"));
+}
+
+fn many(count: usize) -> ClientOrderId {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&count.to_le_bytes());
+    ClientOrderId::new(id)
+}

@@ -69,16 +69,18 @@ fn in_memory() -> Ledgers {
 /// A ledger that a crash closes: each life opens the file again.
 struct Reopened {
     path: PathBuf,
+    net_positions: bool,
     ledger: Option<SqliteLedger>,
 }
 
 impl Reopened {
-    fn new(path: PathBuf) -> Box<Self> {
-        Box::new(Self { path, ledger: None })
+    fn new(path: PathBuf, net_positions: bool) -> Box<Self> {
+        Box::new(Self { path, net_positions, ledger: None })
     }
 
     fn open(&mut self) -> Result<&mut SqliteLedger, LedgerError> {
-        Ok(self.ledger.insert(SqliteLedger::open(&self.path)?))
+        let ledger = SqliteLedger::open(&self.path)?;
+        Ok(self.ledger.insert(if self.net_positions { ledger.with_net_positions() } else { ledger }))
     }
 }
 
@@ -413,7 +415,7 @@ fn the_same_holds_on_real_files() {
     for seed in seeds().into_iter().take(3) {
         let folder = tempfile::tempdir().expect("a folder");
         let (portfolio, paper) = (folder.path().join("portfolio.db"), folder.path().join("paper.db"));
-        let fills = run(seed, (Reopened::new(portfolio), Reopened::new(paper)));
+        let fills = run(seed, (Reopened::new(portfolio, false), Reopened::new(paper, true)));
         assert!(fills > 0, "seed {seed} trades");
     }
 }

@@ -11,15 +11,14 @@ use mesh_types::execution::{
 use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo, Trade};
 use mesh_types::system::Gap;
 use mesh_types::{
-    CancelReason, ClientOrderId, Decimal64, Domain, InstrumentId, InstrumentStatus, OrderState, OrderType,
-    RejectReason, Rounding, Side, TimeInForce,
+    CancelReason, ClientOrderId, Decimal64, Domain, InstrumentId, InstrumentStatus, OrderState, RejectReason, Rounding,
 };
 
-use crate::market::{Market, Take};
-use crate::order::{End, PaperOrder, Part, Terms};
+use crate::market::Market;
+use crate::order::{End, PaperOrder, Terms};
 use crate::settings::Settings;
 
-const EXECUTE: TimerId = TimerId(1);
+pub(crate) const EXECUTE: TimerId = TimerId(1);
 const FORGET: TimerId = TimerId(2);
 /// After a restart, what the run before took of the book is held to be gone for so long.
 const HOLD_NS: u64 = 60_000_000_000;
@@ -33,16 +32,16 @@ pub const LEDGER_TYPES: [u8; 5] =
 /// The paper exchange.
 #[derive(Debug)]
 pub struct PaperExchange {
-    settings: Settings,
+    pub(crate) settings: Settings,
     started: bool,
-    markets: BTreeMap<InstrumentId, Market>,
-    orders: BTreeMap<ClientOrderId, PaperOrder>,
+    pub(crate) markets: BTreeMap<InstrumentId, Market>,
+    pub(crate) orders: BTreeMap<ClientOrderId, PaperOrder>,
     /// Accepted, and due for execution.
-    queue: BTreeSet<(u64, u64, ClientOrderId)>,
+    pub(crate) queue: BTreeSet<(u64, u64, ClientOrderId)>,
     /// In the book, in order of arrival.
-    resting: BTreeMap<(InstrumentId, u64), ClientOrderId>,
+    pub(crate) resting: BTreeMap<(InstrumentId, u64), ClientOrderId>,
     finished: VecDeque<ClientOrderId>,
-    arrivals: u64,
+    pub(crate) arrivals: u64,
 }
 
 impl PaperExchange {
@@ -124,6 +123,9 @@ impl PaperExchange {
         let market = self.markets.get(&request.instrument).ok_or(unknown)?;
         let info = market.info.as_ref().ok_or(unknown)?;
         Self::check_filters(&terms, request, info)?;
+        if !order.fillable(market.position).is_positive() {
+            return Err((RejectReason::NoPosition, "it may only reduce, and there is nothing to reduce"));
+        }
         if !self.is_live(market, now_ns) {
             return Err((RejectReason::BookNotLive, "the book is not live"));
         }
@@ -155,150 +157,8 @@ impl PaperExchange {
         market.mirror.is_live(now_ns, self.settings.book_max_age_ns())
     }
 
-    fn execute_due(&mut self, context: &mut Context<'_>) {
-        while let Some((due_ns, arrival, id)) = self.queue.first().copied() {
-            if due_ns > context.now_ns() {
-                context.set_timer(EXECUTE, due_ns);
-                return;
-            }
-            self.queue.remove(&(due_ns, arrival, id));
-            self.execute(id, context);
-        }
-    }
-
-    /// Meets an order with the book.
-    fn execute(&mut self, id: ClientOrderId, context: &mut Context<'_>) {
-        let Some(order) = self.orders.get_mut(&id).filter(|order| !order.is_final()) else { return };
-        let Some(terms) = order.terms else { return };
-        let now_ns = context.now_ns();
-        let Some(market) = self.markets.get_mut(&order.request.instrument) else { return };
-        if !market.mirror.is_live(now_ns, self.settings.book_max_age_ns()) {
-            return if terms.rests() { self.add_resting(id) } else { self.cancel(id, CancelReason::Venue, context) };
-        }
-        let takes = market.available(terms.side, terms.limit, order.rest()).unwrap_or_default();
-        if terms.order_type == OrderType::PostOnly && !takes.is_empty() {
-            let rejected = order.reject(RejectReason::WouldTake, "it would have taken", now_ns);
-            context.emit_because(&[order.cause], &rejected);
-            return self.finish(id);
-        }
-        let found = takes.iter().try_fold(Decimal64::ZERO, |sum, take| sum.checked_add(take.quantity));
-        if terms.time_in_force == TimeInForce::Fok && found.is_ok_and(|found| found < terms.quantity) {
-            return self.cancel(id, CancelReason::Unfilled, context);
-        }
-        Self::fill(&self.settings, market, order, terms.side, &takes, None, context);
-        if self.orders.get(&id).is_some_and(PaperOrder::is_final) {
-            self.finish(id);
-        } else if terms.rests() {
-            self.add_resting(id);
-        } else {
-            self.cancel(id, CancelReason::Unfilled, context);
-        }
-    }
-
-    /// Fills an order with what it takes; a resting one at its own price.
-    fn fill(
-        settings: &Settings,
-        market: &mut Market,
-        order: &mut PaperOrder,
-        side: Side,
-        takes: &[Take],
-        own_price: Option<Decimal64>,
-        context: &mut Context<'_>,
-    ) {
-        if market.take(side, takes).is_err() {
-            return context.count("fills_that_do_not_fit", 1);
-        }
-        let maker = own_price.is_some();
-        for take in takes {
-            let part = Part {
-                price: own_price.unwrap_or(take.price),
-                quantity: take.quantity,
-                maker,
-                fee_bps: if maker { settings.maker_fee_bps } else { settings.taker_fee_bps },
-                fee_asset: market.info.map(|info| info.quote).unwrap_or_default(),
-                book_sequence: market.mirror.sequence(),
-            };
-            match order.fill(&part, context.now_ns()) {
-                Ok(fill) => {
-                    context.emit_because(&[order.cause], &fill);
-                    context.count("fills", 1);
-                }
-                Err(_) => context.count("fills_that_do_not_fit", 1),
-            }
-        }
-    }
-
-    fn add_resting(&mut self, id: ClientOrderId) {
-        if let Some(order) = self.orders.get(&id) {
-            self.arrivals += 1;
-            self.resting.insert((order.request.instrument, self.arrivals), id);
-        }
-    }
-
-    /// Resting orders of an instrument, those with the better price first, then in order of arrival.
-    fn resting_of(&self, instrument: &InstrumentId) -> Vec<(ClientOrderId, Side, Decimal64)> {
-        let range = self.resting.range((*instrument, 0)..=(*instrument, u64::MAX));
-        let mut orders: Vec<_> = range
-            .filter_map(|(_, id)| {
-                let terms = self.orders.get(id)?.terms?;
-                Some((*id, terms.side, terms.limit?))
-            })
-            .collect();
-        orders.sort_by(|(_, side, a), (_, other, b)| match (side, other) {
-            (Side::Buy, Side::Buy) => b.cmp(a),
-            (Side::Sell, Side::Sell) => a.cmp(b),
-            _ => side.cmp(other),
-        });
-        orders
-    }
-
-    /// The book has moved: an order at whose price the other side stands now is filled at its own price.
-    fn match_resting(&mut self, instrument: &InstrumentId, context: &mut Context<'_>) {
-        for (id, side, price) in self.resting_of(instrument) {
-            let Some(market) = self.markets.get_mut(instrument) else { return };
-            let Some(order) = self.orders.get_mut(&id) else { continue };
-            if !market.mirror.is_live(context.now_ns(), self.settings.book_max_age_ns()) {
-                return;
-            }
-            let takes = market.available(side, Some(price), order.rest()).unwrap_or_default();
-            Self::fill(&self.settings, market, order, side, &takes, Some(price), context);
-            self.finish_if_final(id);
-        }
-    }
-
-    /// A trade beyond the price of a resting order: whoever came so far met this order before.
-    fn match_trade(&mut self, trade: &Trade, context: &mut Context<'_>) {
-        let (Some(taker), mut left) = (trade.side.get(), trade.quantity.get()) else { return };
-        for (id, side, price) in self.resting_of(&trade.instrument) {
-            let through = if side == Side::Buy { trade.price.get() < price } else { trade.price.get() > price };
-            let Some(market) = self.markets.get_mut(&trade.instrument) else { return };
-            let Some(order) = self.orders.get_mut(&id) else { continue };
-            let live = market.mirror.is_live(context.now_ns(), self.settings.book_max_age_ns());
-            if side == taker || !through || !live || !left.is_positive() {
-                continue;
-            }
-            let quantity = order.rest().min(left);
-            // A trade of more digits than the lot can't be split exactly; what does not fit is left out.
-            let lot = market.info.map(|info| info.lot.get()).unwrap_or_default();
-            let Ok(quantity) = quantity.round_to_step(lot, Rounding::Floor) else { continue };
-            if !quantity.is_positive() {
-                continue;
-            }
-            left = left.checked_sub(quantity).unwrap_or_default();
-            let take = Take { price: trade.price.get(), quantity };
-            Self::fill(&self.settings, market, order, side, &[take], Some(price), context);
-            self.finish_if_final(id);
-        }
-    }
-
-    fn finish_if_final(&mut self, id: ClientOrderId) {
-        if self.orders.get(&id).is_some_and(PaperOrder::is_final) {
-            self.finish(id);
-        }
-    }
-
     /// Nothing more happens to an order; it is remembered for repeats.
-    fn finish(&mut self, id: ClientOrderId) {
+    pub(crate) fn finish(&mut self, id: ClientOrderId) {
         self.resting.retain(|_, resting| *resting != id);
         self.finished.push_back(id);
         if self.finished.len() > FINISHED_KEPT
@@ -308,7 +168,7 @@ impl PaperExchange {
         }
     }
 
-    fn cancel(&mut self, id: ClientOrderId, reason: CancelReason, context: &mut Context<'_>) {
+    pub(crate) fn cancel(&mut self, id: ClientOrderId, reason: CancelReason, context: &mut Context<'_>) {
         let Some(order) = self.orders.get_mut(&id) else { return };
         let cancelled = order.cancel(reason, context.now_ns());
         context.emit_because(&[order.cause], &cancelled);
@@ -358,36 +218,6 @@ impl PaperExchange {
             PaperOrder::status,
         );
         context.emit(&status);
-    }
-
-    /// A row of an earlier run.
-    fn restore(&mut self, message: &Message<'_>) {
-        if let Some(request) = message.get::<OrderRequest>() {
-            let order = PaperOrder::new(request, message.id());
-            self.orders.entry(request.client_order_id).or_insert(order);
-        } else if let Some(accepted) = message.get::<OrderAccepted>() {
-            self.restored(&accepted.client_order_id, |order| order.accepted = Some(*accepted));
-        } else if let Some(rejected) = message.get::<OrderRejected>() {
-            self.restored(&rejected.client_order_id, |order| order.end = Some(End::Rejected(*rejected)));
-        } else if let Some(cancelled) = message.get::<OrderCancelled>() {
-            self.restored(&cancelled.client_order_id, |order| order.end = Some(End::Cancelled(*cancelled)));
-        } else if let Some(fill) = message.get::<Fill>() {
-            let mut new = false;
-            self.restored(&fill.client_order_id, |order| new = order.restore_fill(fill));
-            if let (true, Some(side)) = (new, fill.side.get()) {
-                let market = self.markets.entry(fill.instrument).or_default();
-                market.restore_taken(side, fill.price.get(), fill.quantity.get());
-            }
-        }
-    }
-
-    fn restored(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut PaperOrder)) {
-        let Some(order) = self.orders.get_mut(id) else { return };
-        let before = order.is_final();
-        change(order);
-        if order.is_final() && !before {
-            self.finish(*id);
-        }
     }
 
     fn on_market(&mut self, message: &Message<'_>, context: &mut Context<'_>) {

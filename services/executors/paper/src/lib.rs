@@ -2,7 +2,9 @@
 
 pub mod exchange;
 mod market;
+mod matching;
 mod order;
+mod recovery;
 pub mod settings;
 
 pub use exchange::{LEDGER_TYPES, PaperExchange};

@@ -1,4 +1,4 @@
-//! One instrument's market as the paper exchange sees it: its book, and what has been taken of it.
+//! One instrument's market as the paper exchange sees it: its book, what has been taken of it, and the position in it.
 //!
 //! A displayed quantity is taken once. What was taken of a level is remembered until the level shows another quantity: only
 //! then has somebody else acted on it. A level that goes and comes back the same counts as the same: fewer fills than real,
@@ -31,6 +31,8 @@ pub(crate) struct Take {
 pub(crate) struct Market {
     pub(crate) mirror: MirrorBook,
     pub(crate) info: Option<InstrumentInfo>,
+    /// What all fills ever left: negative is short.
+    pub(crate) position: Decimal64,
     /// By side of the level (true for bids) and price.
     taken: BTreeMap<(bool, Decimal64), Taken>,
 }
@@ -113,7 +115,7 @@ impl Market {
 
     pub(crate) fn digest_into(&self, digest: Digest) -> Digest {
         let decimal = |digest: Digest, value: Decimal64| digest.i64(value.mantissa).i64(value.exponent.into());
-        let mut digest = digest_book(&self.mirror, digest);
+        let mut digest = decimal(digest_book(&self.mirror, digest), self.position);
         if let Some(info) = &self.info {
             digest = digest.bytes(zerocopy::IntoBytes::as_bytes(info));
         }

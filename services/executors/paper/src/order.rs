@@ -84,6 +84,21 @@ impl PaperOrder {
         self.request.quantity.get().checked_sub(self.filled).unwrap_or(Decimal64::ZERO)
     }
 
+    /// What may be filled of it where the net position is `position`: a reduce-only order no more than closes it.
+    pub(crate) fn fillable(&self, position: Decimal64) -> Decimal64 {
+        if self.request.reduce_only == 0 {
+            return self.rest();
+        }
+        let reduces = match self.request.side.get() {
+            Some(Side::Buy) => position.is_negative(),
+            Some(Side::Sell) => position.is_positive(),
+            None => false,
+        };
+        // A position whose size can't be told is not touched.
+        let held = if reduces { position.magnitude().unwrap_or_default() } else { Decimal64::ZERO };
+        self.rest().min(held)
+    }
+
     pub(crate) fn is_final(&self) -> bool {
         self.end.is_some() || !self.rest().is_positive()
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use mesh_types::signal::StrategyName;
 
 use crate::commands::capture::{CaptureWord, What};
 use crate::commands::scaffold::NewWord;
@@ -84,6 +85,9 @@ pub(crate) enum Word {
     Kill {
         #[command(flatten)]
         level: kill::Level,
+        /// Of one strategy alone, by the name that its signals have; the higher of its switch and the one for all holds
+        #[arg(long, value_name = "NAME", value_parser = kill::parse_strategy, conflicts_with = "status")]
+        strategy: Option<StrategyName>,
         /// Why, for people who look later
         #[arg(long, default_value = "", value_name = "TEXT", value_parser = kill::parse_reason)]
         reason: Reason,

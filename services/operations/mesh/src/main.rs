@@ -67,9 +67,13 @@ fn run(cli: Cli) -> Outcome {
             wait(lifecycle::start(&layout, &name, true, Duration::from_secs(timeout), json))
         }
         Word::Stop { name, json } => wait(lifecycle::stop(&layout, &name, json)),
-        Word::Kill { level, reason, timeout, json } => {
-            kill::kill(&layout, level.chosen(), &reason, Duration::from_secs(timeout), json)
-        }
+        Word::Kill { level, strategy, reason, timeout, json } => match level.chosen() {
+            Some(level) => {
+                let (scope, timeout) = (strategy.unwrap_or_default(), Duration::from_secs(timeout));
+                kill::kill(&layout, level, scope, &reason, timeout, json)
+            }
+            None => kill::status(&layout, json),
+        },
         Word::Top { once } => top::top(&layout, once),
         Word::Logs { names, follow, count, json } => logs::logs(&layout, &names, follow, count, json),
         Word::Decode { input, json } => capture::decode(&input, json),

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used)]
 
+mod reduce_only;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use executor_paper::{LEDGER_TYPES, PaperExchange, Settings};
@@ -32,7 +34,9 @@ fn d(text: &str) -> Decimal64 {
 /// An exchange with its ledger and a clock.
 struct Venue {
     cell: ActorCell<PaperExchange>,
-    ledger: MemoryLedger,
+    ledger: Box<dyn Ledger>,
+    /// What was filled, until somebody takes it.
+    fills: Vec<Fill>,
     settings: Settings,
     now_ns: u64,
     sequence: u64,
@@ -40,10 +44,13 @@ struct Venue {
 
 impl Venue {
     fn new(latency_ms: u64) -> Self {
+        Self::with_ledger(latency_ms, Box::new(MemoryLedger::new(&LEDGER_TYPES)))
+    }
+
+    fn with_ledger(latency_ms: u64, ledger: Box<dyn Ledger>) -> Self {
         let settings = Settings { latency_ms, ..Settings::default() };
-        let ledger = MemoryLedger::new(&LEDGER_TYPES);
         let cell = ActorCell::new(PaperExchange::new(settings.clone()), SourceId::new(9));
-        let mut venue = Self { cell, ledger, settings, now_ns: 1_000 * MS, sequence: 0 };
+        let mut venue = Self { cell, ledger, fills: Vec::new(), settings, now_ns: 1_000 * MS, sequence: 0 };
         venue.restart();
         venue.introduce();
         venue
@@ -84,6 +91,8 @@ impl Venue {
         let outbox = self.cell.outbox().bytes().to_vec();
         self.cell.outbox_mut().clear();
         self.ledger.commit(Frames::new(inbox), Frames::new(&outbox)).expect("commits");
+        let messages = Frames::new(&outbox).map(|(_, message)| message.expect("a frame"));
+        self.fills.extend(messages.filter_map(|message| message.get::<Fill>().copied()));
         Frames::new(&outbox).map(|(_, message)| words(&message.expect("a frame"))).collect()
     }
 
