@@ -3,6 +3,7 @@
 
 mod bus;
 mod figure;
+mod start;
 mod sweep;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ enum What {
     Bus(bus::Options),
     /// Configurations over bars; the sampler; peers.
     Sweep(sweep::Options),
+    /// From `up` to ready; memory of each process.
+    Start(start::Options),
     /// One process of a measurement.
     #[command(hide = true)]
     Child {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().what {
         What::Bus(options) => bus::run(&options),
         What::Sweep(options) => sweep::run(&options),
+        What::Start(options) => start::run(&options),
         What::Child { task } => bus::run_child(&task),
     };
     match outcome {
