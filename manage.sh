@@ -46,7 +46,7 @@ Develop
   check [PROFILE]     check a topology and each process's settings
   test [FILTER]       all tests, or those whose names hold FILTER
   test gpu            whole studies on this machine's GPU against the CPU, bit for bit
-  bench NAME          measure: bus, start, sweep; `bench --help` lists all
+  bench NAME          measure: bus, oms, start, sweep; `bench --help` lists all
   fuzz NAME --seconds N, fuzz --list
 
 Every other word goes to `mesh`; `./manage.sh mesh --help` lists its words.

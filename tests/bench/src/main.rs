@@ -3,6 +3,7 @@
 
 mod bus;
 mod figure;
+mod oms;
 mod start;
 mod sweep;
 
@@ -22,6 +23,8 @@ struct Arguments {
 enum What {
     /// Codec, relays and peers.
     Bus(bus::Options),
+    /// The ledger's commits.
+    Oms(oms::Options),
     /// Configurations over bars; the sampler; peers.
     Sweep(sweep::Options),
     /// From `up` to ready; memory of each process.
@@ -48,6 +51,7 @@ struct Output {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().what {
         What::Bus(options) => bus::run(&options),
+        What::Oms(options) => oms::run(&options),
         What::Sweep(options) => sweep::run(&options),
         What::Start(options) => start::run(&options),
         What::Child { task } => bus::run_child(&task),
