@@ -72,10 +72,35 @@ need_tools() {
         fail "a C compiler (cc) is missing. On Debian: apt-get install gcc libc6-dev"
 }
 
+# Programs that people start, not `up`.
+TOOLS='backtest replayer stats sweep venue'
+
+# What `up` starts, and the tools that are named or there already: old ones would speak of another mesh.
 build() {
     need_tools
     echo "Building (release); the first time takes some minutes." >&2
     cargo build --release --bins --manifest-path "$ROOT/Cargo.toml"
+    for tool in $TOOLS; do
+        case " $* " in
+        *" $tool "*) build_tool "$tool" ;;
+        *) [ ! -x "$ALPHAMESH_BIN/$tool" ] || build_tool "$tool" ;;
+        esac
+    done
+}
+
+build_tool() {
+    cargo build --release --bins --manifest-path "$ROOT/Cargo.toml" --package "$1"
+}
+
+# Runs a word of `mesh` whose program is built when it is first asked for.
+with_tool() {
+    if [ ! -x "$ALPHAMESH_BIN/$1" ]; then
+        need_tools
+        echo "Building $1 (release), this once." >&2
+        build_tool "$1"
+    fi
+    shift
+    mesh "$@"
 }
 
 # Runs mesh as it was built last.
@@ -121,18 +146,20 @@ case $word in
 help | -h | --help) usage ;;
 up)
     build=yes
+    tools=
     for argument; do
         shift
         case $argument in
         --no-build) build=no ;;
         -h | --help) build=no && set -- "$@" "$argument" ;;
+        research) tools=sweep && set -- "$@" "$argument" ;;
         *) set -- "$@" "$argument" ;;
         esac
     done
-    [ "$build" = no ] || build
+    [ "$build" = no ] || build $tools
     mesh up "$@"
     ;;
-build) build ;;
+build) build $TOOLS ;;
 doctor)
     # Before anything is built this script is all there is.
     [ -x "$ALPHAMESH_BIN/mesh" ] || { need_tools && build; }
@@ -156,6 +183,9 @@ fuzz)
     need_tools
     exec "$ROOT/scripts/fuzz.sh" "$@"
     ;;
+backtest | indicators) with_tool backtest "$word" "$@" ;;
+replay) with_tool replayer "$word" "$@" ;;
+stats | sweep | venue) with_tool "$word" "$word" "$@" ;;
 mesh) mesh "$@" ;;
 *) mesh "$word" "$@" ;;
 esac

@@ -113,3 +113,38 @@ fn a_machine_without_rust_is_told_how_to_get_it_also_without_a_home() {
     let (code, text) = said("help");
     assert!(code == Some(0) && text.contains("up [PROFILE]"), "{text}");
 }
+
+/// A cargo that makes a program of the package's name, and a `mesh` that says its words.
+#[test]
+fn a_tool_is_built_when_it_is_first_asked_for_and_what_up_starts_does_not_wait_for_it() {
+    let place = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("set");
+    };
+    write(
+        "cargo",
+        "#!/bin/sh\necho \"cargo $*\"\ncase $* in *--package*) touch \"$ALPHAMESH_BIN/stats\" && chmod +x \"$ALPHAMESH_BIN/stats\" ;; esac\n",
+    );
+    write("mesh", "#!/bin/sh\necho \"mesh $*\"\n");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../manage.sh");
+    let path = format!("{}:{}", place.path().display(), std::env::var("PATH").unwrap_or_default());
+    let said = |words: &[&str]| {
+        let mut command = Command::new("sh");
+        command.arg(&script).args(words).env("PATH", &path).env("ALPHAMESH_BIN", place.path());
+        let output = command.output().expect("sh runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let up = said(&["up"]);
+    assert!(up.contains("cargo build --release --bins") && !up.contains("--package") && up.contains("mesh up"), "{up}");
+    let first = said(&["stats", "sharpe"]);
+    assert!(first.contains("--package stats") && first.contains("mesh stats sharpe"), "{first}");
+    assert_eq!(said(&["stats", "sharpe"]), "mesh stats sharpe\n");
+    let up = said(&["up"]);
+    assert!(
+        up.contains("--package stats") && !up.contains("--package sweep"),
+        "what is there is kept up to date: {up}"
+    );
+    assert!(said(&["up", "research"]).contains("--package sweep"), "its profile starts it");
+}
