@@ -28,10 +28,17 @@ pub enum Scan<'a> {
 /// What stands at the start of `bytes`.
 #[inline]
 pub fn scan(bytes: &[u8]) -> Scan<'_> {
-    match Message::parse(bytes) {
-        Ok(message) => Scan::Message(message),
-        Err(FrameError::Truncated { expected, .. }) if may_begin(bytes) => Scan::Incomplete { needed: expected },
-        Err(error) => bad(bytes, error),
+    match Message::checked(bytes) {
+        Some(message) => Scan::Message(message),
+        None => no_message(bytes),
+    }
+}
+
+#[cold]
+fn no_message(bytes: &[u8]) -> Scan<'_> {
+    match Message::error(bytes) {
+        FrameError::Truncated { expected, .. } if may_begin(bytes) => Scan::Incomplete { needed: expected },
+        error => bad(bytes, error),
     }
 }
 
@@ -40,7 +47,6 @@ fn may_begin(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER_BYTES || bytes.iter().zip(MAGIC).all(|(found, expected)| *found == expected)
 }
 
-#[cold]
 fn bad(bytes: &[u8], error: FrameError) -> Scan<'_> {
     let error = match error {
         FrameError::Truncated { .. } => {

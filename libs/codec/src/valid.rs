@@ -156,7 +156,7 @@ impl FrameBuffer {
 
 /// Cuts bytes that came into messages, and joins those that are accepted to runs.
 ///
-/// [`FrameCutter::scan`] shows what stands next; then it is accepted into the run, or passed over. A run ends where it is
+/// [`FrameCutter::show`] shows what stands next; then it is accepted into the run, or passed over. A run ends where it is
 /// taken, and where a message is passed over.
 #[derive(Debug)]
 pub struct FrameCutter<'a> {
@@ -174,15 +174,21 @@ impl<'a> FrameCutter<'a> {
         Self { bytes, run: 0, position: 0, shown: 0, count: 0 }
     }
 
-    /// What stands next.
+    /// The message that stands next; `None` where there is none, or not all of it: [`FrameCutter::error`] tells which.
     #[inline]
-    pub fn scan(&mut self) -> Scan<'a> {
-        let found = scan(self.bytes.get(self.position..).unwrap_or_default());
-        self.shown = match &found {
-            Scan::Message(message) => self.position + message.frame().len(),
-            Scan::Incomplete { .. } | Scan::Bad { .. } => self.position,
-        };
-        found
+    pub fn show(&mut self) -> Option<Message<'a>> {
+        let message = Message::checked(self.bytes.get(self.position..).unwrap_or_default());
+        self.shown = self.position + message.map_or(0, |message| message.frame().len());
+        message
+    }
+
+    /// Why no message stands next; `None` where more bytes can make it one.
+    #[cold]
+    pub fn error(&self) -> Option<FrameError> {
+        match scan(self.bytes.get(self.position..).unwrap_or_default()) {
+            Scan::Bad { error, .. } => Some(error),
+            Scan::Message(_) | Scan::Incomplete { .. } => None,
+        }
     }
 
     /// Adds the message that was shown to the run; once.

@@ -2,7 +2,6 @@
 //!
 //! Receivers and relays read the same stream in the same way; only what they do with the parts differs.
 
-use mesh_codec::frames::Scan;
 use mesh_codec::{FrameCutter, FrameError, Header, Message, ValidFrames};
 use mesh_types::wire::Coded;
 use mesh_types::{Domain, SourceId};
@@ -72,6 +71,10 @@ pub trait RunSink {
     /// Why it wants no more.
     type Error: From<StreamError>;
 
+    /// Whether a valid message is simply the next of its source; then it is taken note of. `false` says nothing,
+    /// [`RunSink::observe`] does. Nearly every message needs only this answer, which fits a register.
+    fn follows(&mut self, header: &Header) -> bool;
+
     /// A valid message has come: what it is among those of its source.
     ///
     /// # Errors
@@ -97,17 +100,17 @@ pub fn split<S: RunSink>(bytes: &[u8], domain: Domain, sink: &mut S) -> (usize, 
 fn read<S: RunSink>(cutter: &mut FrameCutter<'_>, domain: Domain, sink: &mut S) -> Result<(), S::Error> {
     let (own, system) = (Coded::new(domain), Coded::new(Domain::System));
     loop {
-        let message = match cutter.scan() {
-            Scan::Message(message) => message,
-            Scan::Incomplete { .. } => return Ok(()),
-            Scan::Bad { error, .. } => return Err(StreamError::from(error).into()),
+        let Some(message) = cutter.show() else {
+            return cutter.error().map_or(Ok(()), |error| Err(StreamError::from(error).into()));
         };
         let header = message.header();
         if header.domain != own && header.domain != system {
             let error = FrameError::WrongDomain { expected: domain, found: header.domain.raw() };
             return Err(StreamError::from(error).into());
         }
-        if control::is_control(header) {
+        if sink.follows(header) {
+            cutter.accept();
+        } else if control::is_control(header) {
             let given = give(cutter, sink);
             cutter.pass();
             given?;

@@ -138,8 +138,26 @@ impl SequenceTracker {
         }
     }
 
-    /// Takes a message in.
+    /// Whether a message comes next from the source that the last one came from, so that nothing but [`Sighting::New`]
+    /// can be said of it; then it is taken in. `false` says nothing.
     #[inline]
+    pub fn follows(&mut self, header: &Header) -> bool {
+        let Some(source) = self.sources.get_mut(self.current) else { return false };
+        let (last, sequence) = (source.sequence, header.sequence.get());
+        let follows = source.key == (header.source, header.domain.raw())
+            && source.judged == Some(last)
+            && sequence > last
+            && (sequence - last == 1 || !self.judges_losses)
+            && !self.in_snapshot;
+        if follows {
+            source.sequence = sequence;
+            source.timestamp_ns = header.timestamp_ns.get();
+            source.judged = Some(sequence);
+        }
+        follows
+    }
+
+    /// Takes a message in.
     pub fn observe(&mut self, header: &Header) -> Sighting {
         let key = (header.source, header.domain.raw());
         let (sequence, timestamp_ns) = (header.sequence.get(), header.timestamp_ns.get());

@@ -22,6 +22,20 @@ fn header(source: u16, sequence: u64, timestamp_ns: u64) -> Header {
     }
 }
 
+/// What a message is, asked in full; the short question agrees and leaves the same behind.
+fn observe(tracker: &mut SequenceTracker, header: &Header) -> Sighting {
+    let mut short = tracker.clone();
+    let follows = short.follows(header);
+    if !follows {
+        assert_eq!(format!("{short:?}"), format!("{tracker:?}"));
+    }
+    let sighting = tracker.observe(header);
+    if follows {
+        assert_eq!((sighting, format!("{short:?}")), (Sighting::New, format!("{tracker:?}")));
+    }
+    sighting
+}
+
 /// What can happen to the next messages of a source.
 #[derive(Clone, Debug)]
 enum Event {
@@ -65,7 +79,7 @@ proptest! {
                 Event::Come(count) => {
                     for sequence in model.next..model.next + count {
                         let first_ever = model.run == 0 && model.came.is_empty();
-                        match tracker.observe(&header(source, sequence, time(model.run, sequence))) {
+                        match observe(&mut tracker, &header(source, sequence, time(model.run, sequence))) {
                             Sighting::New => {}
                             Sighting::After(Missing { first, last, count, exact }) => {
                                 let missing: Vec<u64> =
@@ -94,7 +108,7 @@ proptest! {
                     let newest = model.came.last().copied().unwrap_or(0);
                     let from = newest.saturating_sub(back).max(1);
                     for sequence in from..=(from + count).min(newest) {
-                        let sighting = tracker.observe(&header(source, sequence, time(model.run, sequence)));
+                        let sighting = observe(&mut tracker, &header(source, sequence, time(model.run, sequence)));
                         prop_assert_eq!(sighting, Sighting::Duplicate);
                     }
                 }
@@ -109,7 +123,7 @@ proptest! {
                     // A run that said nothing can't be told from no run.
                     if !model.came.is_empty() && model.next - 1 == *model.came.last().expect("some") {
                         *model = Model { run: model.run + 1, next: 1, ..Model::default() };
-                        tracker.observe(&header(source, 1, time(model.run, 1)));
+                        observe(&mut tracker, &header(source, 1, time(model.run, 1)));
                         (model.next, model.came) = (2, BTreeSet::from([1]));
                     }
                 }
@@ -127,8 +141,8 @@ proptest! {
             tracker.declare(&gap_range(SourceId::new(source), Coded::new(Domain::Signal), first, last));
         }
         for (source, sequence, timestamp_ns) in headers {
-            tracker.observe(&header(source, sequence, timestamp_ns));
-            prop_assert_eq!(tracker.observe(&header(source, sequence, timestamp_ns)), Sighting::Duplicate);
+            observe(&mut tracker, &header(source, sequence, timestamp_ns));
+            prop_assert_eq!(observe(&mut tracker, &header(source, sequence, timestamp_ns)), Sighting::Duplicate);
         }
     }
 }
@@ -137,31 +151,45 @@ proptest! {
 fn a_snapshot_is_no_stream_and_what_follows_it_is() {
     let mut tracker = SequenceTracker::new(true);
     tracker.begin_snapshot();
-    assert_eq!(tracker.observe(&header(1, 5, 5)), Sighting::New);
-    assert_eq!(tracker.observe(&header(1, 50, 50)), Sighting::New);
+    assert_eq!(observe(&mut tracker, &header(1, 5, 5)), Sighting::New);
+    assert_eq!(observe(&mut tracker, &header(1, 50, 50)), Sighting::New);
     tracker.end_snapshot();
-    assert_eq!(tracker.observe(&header(1, 60, 60)), Sighting::New, "what went before it joined is no loss");
+    assert_eq!(observe(&mut tracker, &header(1, 60, 60)), Sighting::New, "what went before it joined is no loss");
     let missing = Missing { first: 61, last: 62, count: 2, exact: true };
-    assert_eq!(tracker.observe(&header(1, 63, 63)), Sighting::After(missing));
+    assert_eq!(observe(&mut tracker, &header(1, 63, 63)), Sighting::After(missing));
     // It was away; the snapshot bridges a part of what it missed.
     tracker.begin_snapshot();
-    assert_eq!(tracker.observe(&header(1, 40, 40)), Sighting::Duplicate);
-    assert_eq!(tracker.observe(&header(1, 70, 70)), Sighting::New);
+    assert_eq!(observe(&mut tracker, &header(1, 40, 40)), Sighting::Duplicate);
+    assert_eq!(observe(&mut tracker, &header(1, 70, 70)), Sighting::New);
     tracker.end_snapshot();
     let missing = Missing { first: 64, last: 79, count: 16, exact: false };
-    assert_eq!(tracker.observe(&header(1, 80, 80)), Sighting::After(missing));
+    assert_eq!(observe(&mut tracker, &header(1, 80, 80)), Sighting::After(missing));
 }
 
 #[test]
 fn a_filter_s_holes_are_no_losses_and_positions_are_what_was_seen() {
     let mut tracker = SequenceTracker::new(false);
     tracker.resume_from(&MessageId::new(Domain::Signal, SourceId::new(1), 7, 7));
-    assert_eq!(tracker.observe(&header(1, 7, 7)), Sighting::Duplicate);
-    assert_eq!(tracker.observe(&header(1, 900, 900)), Sighting::New);
-    assert_eq!(tracker.observe(&header(2, 3, 3)), Sighting::New);
+    assert_eq!(observe(&mut tracker, &header(1, 7, 7)), Sighting::Duplicate);
+    assert_eq!(observe(&mut tracker, &header(1, 900, 900)), Sighting::New);
+    assert_eq!(observe(&mut tracker, &header(2, 3, 3)), Sighting::New);
     let seen: Vec<_> = tracker.positions().map(|id| (id.source.get(), id.sequence.get())).collect();
     assert_eq!(seen, [(1, 900), (2, 3)]);
     assert_eq!(tracker.position(SourceId::new(3), Domain::Signal), None);
     tracker.restart(SourceId::new(1));
-    assert_eq!(tracker.observe(&header(1, 1, 1)), Sighting::New);
+    assert_eq!(observe(&mut tracker, &header(1, 1, 1)), Sighting::New);
+}
+
+#[test]
+fn the_short_question_is_answered_for_what_is_in_order_and_for_nothing_else() {
+    let ask = |judges_losses: bool, next: Header| {
+        let mut tracker = SequenceTracker::new(judges_losses);
+        observe(&mut tracker, &header(1, 4, 4));
+        let follows = tracker.follows(&next);
+        follows && tracker.position(SourceId::new(1), Domain::Signal) == Some(next.id())
+    };
+    assert_eq!([ask(true, header(1, 5, 5)), ask(false, header(1, 5, 5)), ask(false, header(1, 9, 9))], [true; 3]);
+    let others = [header(1, 6, 6), header(1, 4, 4), header(1, 3, 9), header(1, 0, 9), header(2, 5, 5)];
+    assert_eq!(others.map(|other| ask(true, other)), [false; 5]);
+    assert!(!SequenceTracker::new(true).follows(&header(1, 1, 1)), "it knows nobody");
 }

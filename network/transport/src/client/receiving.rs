@@ -72,6 +72,11 @@ struct Receiver<'r, 'e, C: Connector> {
 impl<C: Connector> RunSink for Receiver<'_, '_, C> {
     type Error = DownReason;
 
+    #[inline]
+    fn follows(&mut self, header: &Header) -> bool {
+        self.client.is_up() && self.client.tracker.follows(header)
+    }
+
     fn observe(&mut self, header: &Header) -> Result<Sighting, DownReason> {
         if self.client.is_up() { Ok(self.client.tracker.observe(header)) } else { Err(DownReason::NoRelay) }
     }

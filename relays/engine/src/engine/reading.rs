@@ -21,6 +21,10 @@ impl RunSink for Reader<'_> {
     type Error = Refusal;
 
     #[inline]
+    fn follows(&mut self, header: &Header) -> bool {
+        self.publishes && self.relay.tracker.follows(header)
+    }
+
     fn observe(&mut self, header: &Header) -> Result<Sighting, Refusal> {
         if !self.publishes {
             return Err(self.no_publisher());
