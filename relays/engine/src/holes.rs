@@ -68,8 +68,11 @@ impl Holes {
             let (stopped, Missing { first, last, .. }) = (position.sequence.get(), hole.missing);
             // A position that is not below the message after the hole is of an earlier run: none of this one was seen.
             let first = if stopped < hole.before.sequence.get() { first.max(stopped + 1) } else { first };
+            if first > last {
+                return None;
+            }
             exact &= hole.missing.exact;
-            (first <= last).then(|| gap_range(position.source, Coded::from_raw(position.domain), first, last))
+            Some(gap_range(position.source, Coded::from_raw(position.domain), first, last))
         });
         (ranges.collect(), exact)
     }

@@ -106,9 +106,12 @@ impl Retained {
 
     /// Messages of a source after a position that can't be sent.
     pub(crate) fn lost_after(&self, position: &MessageId) -> Lost {
-        let (holes, exact) = self.holes.after(position);
+        let given_up = self.given_up.get(&key(position)).filter(|given_up| is_after(given_up, position));
+        // All up to there is told as one: a hole that reaches further back, since it was taken together with others, is
+        // told only from there on.
+        let (holes, exact) = self.holes.after(given_up.unwrap_or(position));
         let mut ranges = Vec::new();
-        if let Some(given_up) = self.given_up.get(&key(position)).filter(|given_up| is_after(given_up, position)) {
+        if let Some(given_up) = given_up {
             let (last, stopped) = (given_up.sequence.get(), position.sequence.get());
             // A lower number with a later time is of a new run, which counts from 1.
             let first = if stopped < last { stopped + 1 } else { 1 };
@@ -127,6 +130,69 @@ impl Lost {
         for ranges in self.ranges.chunks(<Gap as Tailed>::MAX_ITEMS) {
             let count = ranges.iter().map(length).fold(0, u64::saturating_add);
             control::put_gap(buffer, relay, count, self.exact && takes_all, ranges);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use mesh_codec::{FrameBuilder, Stamp};
+    use mesh_types::Domain;
+    use mesh_types::system::Heartbeat;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SOURCE: SourceId = SourceId::new(10);
+
+    fn frame(sequence: u64) -> Vec<u8> {
+        let mut frame = Vec::new();
+        let stamp = Stamp { domain: Domain::Signal, source: SOURCE, sequence, timestamp_ns: sequence };
+        FrameBuilder::new(&mut frame, &stamp).body(&Heartbeat::default()).finish().expect("fits");
+        frame
+    }
+
+    fn sequence(frame: &[u8]) -> u64 {
+        header_at(frame, 0).map_or(0, |header| header.sequence.get())
+    }
+
+    proptest! {
+        /// Whatever never came, was given up, or was taken together: each number after a position is sent or told, none is
+        /// told twice, and none is sent and told where the notice says that all of it is lost.
+        #[test]
+        fn what_a_returning_subscriber_is_told_is_told_once(
+            steps in prop::collection::vec((0u64..3, 1u64..3), 1..250),
+            limit_frames in 1usize..200,
+            stopped in any::<prop::sample::Index>(),
+        ) {
+            let mut retained = Retained::new(limit_frames * frame(1).len());
+            let mut last = 0;
+            for (left_out, sent) in steps {
+                let next = frame(last + left_out + 1);
+                let before = header_at(&next, 0).map(Header::id).expect("a header");
+                if left_out > 0 {
+                    let missing = Missing { first: last + 1, last: last + left_out, count: left_out, exact: true };
+                    retained.never_came(missing, &before);
+                }
+                for sequence in last + left_out + 1..=last + left_out + sent {
+                    retained.push(&frame(sequence));
+                }
+                last += left_out + sent;
+            }
+            let stopped = stopped.index(last as usize + 1) as u64;
+            let missed = retained.after(&[MessageId::new(Domain::Signal, SOURCE, stopped, stopped)]);
+            let received: BTreeSet<u64> = missed.frames.iter().map(|frame| sequence(frame)).collect();
+            let mut told = BTreeSet::new();
+            for range in &missed.lost.ranges {
+                for number in range.first_sequence.get()..=range.last_sequence.get() {
+                    prop_assert!(told.insert(number), "{} is told twice", number);
+                    prop_assert!(!missed.lost.exact || !received.contains(&number), "{} is sent and told", number);
+                }
+            }
+            told.extend(received);
+            prop_assert_eq!(told, (stopped + 1..=last).collect::<BTreeSet<_>>());
         }
     }
 }

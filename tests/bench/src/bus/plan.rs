@@ -53,7 +53,7 @@ impl<'o> Plan<'o> {
     }
 
     /// Delivered messages a second, to all subscribers together; and the processor time that each costs all processes
-    /// together, which says the same on a machine that does other work too.
+    /// together. Other work on the machine costs time in the second only by switches and colder caches.
     pub(super) fn throughput(&self) -> Outcome<()> {
         for subscribers in [1, 4, 16] {
             let results = self.in_turn(&self.systems(), |system| {
