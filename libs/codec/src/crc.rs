@@ -71,7 +71,7 @@ mod tests {
         for folding in fold::Folding::all_of_this_processor() {
             let sum = folding.sum(head, rest);
             assert_eq!(sum.unwrap_or(expected), expected, "{folding:?}: {} bytes follow", rest.len());
-            assert_eq!(sum.is_some(), folding.takes(rest.len()), "{folding:?}: {} bytes follow", rest.len());
+            assert_eq!(sum.is_some(), fold::Folding::takes(rest.len()), "{folding:?}: {} bytes follow", rest.len());
         }
     }
 

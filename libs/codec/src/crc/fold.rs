@@ -45,8 +45,6 @@ const MAX_BLOCKS: usize = 128;
 const HEAD_BLOCKS: usize = 3;
 /// The most that can follow a head.
 const MAX_BYTES: usize = (MAX_BLOCKS - HEAD_BLOCKS) * size_of::<Block>();
-/// One block at a time, `crc32fast` is faster for more: it has no factors to load.
-const MAX_BYTES_BY_ONES: usize = 255;
 
 /// What the two halves of a block are multiplied by; the last entry is the last block's.
 static FACTORS: [[u64; 2]; MAX_BLOCKS] = factors();
@@ -131,15 +129,14 @@ impl Folding {
 
     /// Whether so many bytes after a head are for this.
     #[inline]
-    pub(super) fn takes(self, bytes: usize) -> bool {
-        let max_bytes = if self == Self::Ones { MAX_BYTES_BY_ONES } else { MAX_BYTES };
-        (size_of::<Block>()..=max_bytes).contains(&bytes)
+    pub(super) fn takes(bytes: usize) -> bool {
+        (size_of::<Block>()..=MAX_BYTES).contains(&bytes)
     }
 
     /// The CRC-32 of `head` and `rest`; `None` for a length that it does not take.
     #[inline]
     pub(super) fn sum(self, [a, b, c, d]: Head, rest: &[u8]) -> Option<u32> {
-        self.takes(rest.len()).then(|| match self {
+        Self::takes(rest.len()).then(|| match self {
             // SAFETY: `all_of_this_processor` has asked for the features of `by_ones`.
             Self::Ones => unsafe { by_ones(a, b, c, d, rest) },
             // SAFETY: for those of `by_twos`.
