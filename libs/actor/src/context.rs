@@ -63,6 +63,17 @@ impl Context<'_> {
         self.outbox.push_body(T::DOMAIN, self.now_ns, &join(earlier, self.cause), body)
     }
 
+    /// Says `body` and, behind it in the same message, `more` of the same domain.
+    pub fn emit_with<T: TlvBody, M: TlvBody>(
+        &mut self,
+        earlier: &[MessageId],
+        body: &T,
+        more: &M,
+    ) -> Option<MessageId> {
+        let causes = join(earlier, self.cause);
+        self.outbox.push(T::DOMAIN, self.now_ns, &causes, |builder| builder.body(body).body(more))
+    }
+
     /// Says a body with items, because of the message at hand.
     pub fn emit_tailed<T: TailedTlv>(&mut self, head: &T, items: &[<T as Tailed>::Item]) -> Option<MessageId> {
         self.outbox.push_tailed(T::DOMAIN, self.now_ns, &[self.cause], head, items)

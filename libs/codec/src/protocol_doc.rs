@@ -47,8 +47,8 @@ macro_rules! enums {
 
 /// Every enum that bodies have: its name, its codes with their names.
 pub const ENUMS: &[(&str, &[(u8, &str)])] = enums! {
-    Domain Side BookHealth Mode Role InstrumentStatus VenueState SignalAction Confidence OrderType TimeInForce OrderState
-    RejectReason CancelReason KillLevel LogoutReason SweepState FigureKind Venue InstrumentKind
+    Domain Side BookHealth Mode Role InstrumentStatus VenueState SignalAction Confidence OrderType TimeInForce TriggerKind
+    OrderState RejectReason CancelReason KillLevel LogoutReason SweepState FigureKind Venue InstrumentKind
 };
 
 /// The whole document.

@@ -5,7 +5,7 @@
 
 use mesh_types::execution::{
     Balance, Fill, Intent, OrderAccepted, OrderCancel, OrderCancelled, OrderRejected, OrderReplace, OrderRequest,
-    OrderStatus, OrderStatusRequest, Position, RiskVerdict,
+    OrderStatus, OrderStatusRequest, OrderTerms, OrderTrigger, Position, RiskVerdict,
 };
 use mesh_types::market::{
     Block, BookDelta, BookLevel, BookSnapshot, Candle, ChainEvent, Features, InstrumentInfo, Liquidation, Mark,
@@ -307,6 +307,8 @@ registry! {
     50 "intent"               Execution Intent             fixed  event;
     51 "order_status_request" Execution OrderStatusRequest fixed  event;
     52 "order_status"         Execution OrderStatus        fixed  event;
+    53 "order_terms"          Execution OrderTerms         fixed  event;
+    54 "order_trigger"        Execution OrderTrigger       fixed  event;
     80 "hello"                System    Hello              fixed  event;
     81 "welcome"              System    Welcome            fixed  event;
     82 "subscribe"            System    Subscribe          tailed event;
@@ -332,7 +334,7 @@ pub const RESERVED: &[(u8, u8, &str)] = &[
     (0, 0, "never used: a zeroed buffer is no message"),
     (18, 19, "market"),
     (25, 39, "signal"),
-    (53, 79, "execution"),
+    (55, 79, "execution"),
     (98, 99, "system"),
     (100, 199, "unassigned"),
     (200, 254, "private use"),

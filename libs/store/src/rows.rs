@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use mesh_codec::Message;
 use mesh_codec::registry::TlvBody;
 use mesh_types::execution::{
-    Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, OrderStatus, Position, RiskVerdict,
+    Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, OrderStatus, OrderTrigger, Position,
+    RiskVerdict,
 };
 use mesh_types::signal::{Signal, StrategyName};
 use mesh_types::system::KillSwitch;
@@ -18,7 +19,7 @@ use crate::error::ErrorKind;
 use crate::net;
 
 /// Types that are kept.
-const KEPT: [u8; 11] = [
+const KEPT: [u8; 12] = [
     Signal::NUMBER,
     OrderRequest::NUMBER,
     OrderAccepted::NUMBER,
@@ -29,6 +30,7 @@ const KEPT: [u8; 11] = [
     RiskVerdict::NUMBER,
     Intent::NUMBER,
     OrderStatus::NUMBER,
+    OrderTrigger::NUMBER,
     KillSwitch::NUMBER,
 ];
 
@@ -88,6 +90,8 @@ impl<'t, 'm> Batch<'t, 'm> {
         } else if let Some(body) = message.get::<OrderCancelled>() {
             let row = ("cancelled", true, body.filled_quantity.get(), name(body.reason), body.venue_ns);
             self.report(&body.client_order_id, row, message)
+        } else if let Some(body) = message.get::<OrderTrigger>() {
+            self.trigger(body, message)
         } else if let Some(body) = message.get::<OrderStatus>() {
             self.status(body, message)
         } else if let Some(position) = message.get::<Position>() {
@@ -190,6 +194,23 @@ impl<'t, 'm> Batch<'t, 'm> {
             net::add(self.transaction, self.seq, fill, message)?;
         }
         self.close_if_settled(&id)
+    }
+
+    /// The last word on where a trigger stands; that it was met is final.
+    fn trigger(&self, trigger: &OrderTrigger, message: &Message<'_>) -> Result<(), ErrorKind> {
+        let kind = if trigger.triggered == 0 { "trigger_moved" } else { "triggered" };
+        self.execute(
+            "INSERT OR REPLACE INTO reports VALUES (?1, ?2, ?3, 0, '0', ?4, ?5, ?6)",
+            params![
+                self.seq,
+                trigger.client_order_id.to_string(),
+                kind,
+                trigger.trigger_price.get().to_string(),
+                ns(trigger.venue_ns),
+                message.frame()
+            ],
+        )?;
+        Ok(())
     }
 
     fn status(&self, status: &OrderStatus, message: &Message<'_>) -> Result<(), ErrorKind> {

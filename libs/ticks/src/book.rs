@@ -4,16 +4,8 @@ use mesh_book::Level;
 use mesh_types::Side;
 
 use crate::ladder::{Ladder, NONE};
+use crate::matching::rank;
 use crate::tape::{Head, Kind, Tape};
-
-/// Rank of a price: the better, the higher.
-#[inline]
-pub(crate) const fn rank(side: Side, price: i64) -> i64 {
-    match side {
-        Side::Buy => price,
-        Side::Sell => price.wrapping_neg(),
-    }
-}
 
 /// A book for replay.
 #[derive(Clone, Debug)]

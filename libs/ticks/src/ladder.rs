@@ -11,7 +11,7 @@ use mesh_book::Level;
 
 const WORD: usize = 64;
 /// No level.
-pub(crate) const NONE: i64 = i64::MIN;
+pub const NONE: i64 = i64::MIN;
 
 /// One side. Its ranks have one sign, as prices are positive.
 #[derive(Clone, Debug)]

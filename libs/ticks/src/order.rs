@@ -17,6 +17,14 @@ pub enum OrderKind {
     FillOrKill,
 }
 
+impl OrderKind {
+    /// True where what is not filled at once rests.
+    #[must_use]
+    pub const fn rests(self) -> bool {
+        matches!(self, Self::Limit | Self::PostOnly)
+    }
+}
+
 /// An order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {

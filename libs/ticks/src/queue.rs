@@ -63,6 +63,12 @@ impl QueuePosition {
         self.ahead
     }
 
+    /// Lots ahead, and lots traded since the level was shown.
+    #[must_use]
+    pub const fn fingerprint(&self) -> [i64; 2] {
+        [self.ahead, self.traded]
+    }
+
     /// Takes a trade at the price; what is left of it for the order.
     #[inline]
     pub fn on_trade(&mut self, quantity: i64) -> i64 {

@@ -176,6 +176,20 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// What an order waits for before it is worked.
+    TriggerKind, "trigger_kind" {
+        /// Nothing.
+        None = 0, "none";
+        /// A price at or beyond its trigger, against the position that it protects.
+        Stop = 1, "stop";
+        /// A price at or beyond its trigger, in favour of the position.
+        TakeProfit = 2, "take_profit";
+        /// As a stop, whose trigger follows the best price at a distance.
+        TrailingStop = 3, "trailing_stop";
+    }
+}
+
+wire_enum! {
     /// How long an order stands.
     TimeInForce, "time_in_force" {
         /// Until cancelled.
@@ -269,6 +283,12 @@ wire_enum! {
         Venue = 3, "venue";
         /// A kill switch ended it.
         KillSwitch = 4, "kill_switch";
+        /// The order that it was linked to has begun.
+        Linked = 5, "linked";
+        /// Another order took its place.
+        Replaced = 6, "replaced";
+        /// Its time was over.
+        Expired = 7, "expired";
     }
 }
 

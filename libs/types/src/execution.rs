@@ -1,7 +1,7 @@
 //! Execution bodies: orders and their fate. Quantities are of the base, prices and notionals in the quote currency.
 
 use crate::decimal::PackedDecimal;
-use crate::enums::{CancelReason, OrderState, OrderType, RejectReason, Side, SignalAction, TimeInForce};
+use crate::enums::{CancelReason, OrderState, OrderType, RejectReason, Side, SignalAction, TimeInForce, TriggerKind};
 use crate::fixed::FixedStr;
 use crate::ids::{ClientOrderId, MessageId};
 use crate::instrument::{InstrumentId, Venue};
@@ -39,9 +39,49 @@ wire_struct! {
 }
 
 wire_struct! {
+    /// More terms of an order; stands in the same message, behind the order's request or intent.
+    OrderTerms, 104 {
+        /// The order.
+        client_order_id: ClientOrderId,
+        /// Its instrument.
+        instrument: InstrumentId,
+        /// What it waits for before it is worked.
+        trigger: Coded<TriggerKind>,
+        /// The price that it waits for, a multiple of the tick; 0 where a trailing stop starts from the market.
+        trigger_price: PackedDecimal,
+        /// A trailing stop's distance from the best price, a multiple of the tick; else 0.
+        trail: PackedDecimal,
+        /// It is ended after, ns since the Unix epoch; 0 for never.
+        good_till_ns: U64,
+        /// Once this order or that one is triggered or filled in part, the other is ended; zero for none.
+        linked_order_id: ClientOrderId,
+        /// Zero.
+        reserved: [u8; 21],
+    }
+}
+
+wire_struct! {
+    /// Where the trigger of a waiting order stands now.
+    OrderTrigger, 80 {
+        /// The order.
+        client_order_id: ClientOrderId,
+        /// Its instrument.
+        instrument: InstrumentId,
+        /// 1 from when it is worked.
+        triggered: u8,
+        /// The price that it waits for, or waited for.
+        trigger_price: PackedDecimal,
+        /// When the venue says so, ns since the Unix epoch.
+        venue_ns: U64,
+        /// Zero.
+        reserved: [u8; 22],
+    }
+}
+
+wire_struct! {
     /// Take an order back.
     OrderCancel, 48 {
-        /// The order.
+        /// The order; zero for all of the instrument, or of all where that is zero too.
         client_order_id: ClientOrderId,
         /// Its instrument.
         instrument: InstrumentId,
@@ -51,15 +91,16 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// Change price and quantity of a working order.
+    /// Change price and quantity of a working order. It stands in the same message as the request of the order that takes its
+    /// place, behind it.
     OrderReplace, 82 {
         /// The order.
         client_order_id: ClientOrderId,
-        /// Its id afterwards.
+        /// The one that takes its place.
         new_client_order_id: ClientOrderId,
         /// Its instrument.
         instrument: InstrumentId,
-        /// New quantity.
+        /// The most that both together may be filled: where more is filled already, the new one is refused.
         quantity: PackedDecimal,
         /// New price.
         price: PackedDecimal,

@@ -16,7 +16,7 @@ pub mod wire;
 pub use decimal::{Decimal64, DecimalError, PackedDecimal, Rounding};
 pub use enums::{
     BookHealth, CancelReason, Confidence, Domain, FigureKind, InstrumentStatus, KillLevel, LogoutReason, Mode,
-    OrderState, OrderType, RejectReason, Role, Side, SignalAction, SweepState, TimeInForce, VenueState,
+    OrderState, OrderType, RejectReason, Role, Side, SignalAction, SweepState, TimeInForce, TriggerKind, VenueState,
 };
 pub use fixed::{FixedStr, FixedVec, Full};
 pub use ids::{ClientOrderId, MessageId, SourceId};

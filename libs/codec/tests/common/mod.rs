@@ -158,7 +158,7 @@ pub fn cases() -> Vec<Case> {
             Block Features ChainEvent
             Signal Decision Arbitrage EventBias Prediction
             OrderRequest OrderCancel OrderReplace OrderAccepted OrderRejected Fill OrderCancelled Position Balance
-            RiskVerdict Intent OrderStatusRequest OrderStatus
+            RiskVerdict Intent OrderStatusRequest OrderStatus OrderTerms OrderTrigger
             Hello Welcome Logout Heartbeat Cause StampBody EndOfSnapshot SnapshotRequest ConfigPromoted KillSwitch
             SweepJob SweepProgress;
         tailed:

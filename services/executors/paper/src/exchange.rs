@@ -6,28 +6,39 @@ use mesh_actor::{Actor, Context, Digest, TimerId};
 use mesh_codec::registry::TlvBody;
 use mesh_codec::{Message, TailedView};
 use mesh_types::execution::{
-    Fill, OrderAccepted, OrderCancel, OrderCancelled, OrderRejected, OrderRequest, OrderStatus, OrderStatusRequest,
+    Fill, OrderAccepted, OrderCancel, OrderCancelled, OrderRejected, OrderReplace, OrderRequest, OrderStatus,
+    OrderStatusRequest, OrderTrigger,
 };
 use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo, Trade};
 use mesh_types::system::Gap;
 use mesh_types::{
-    CancelReason, ClientOrderId, Decimal64, Domain, InstrumentId, InstrumentStatus, OrderState, RejectReason, Rounding,
+    CancelReason, ClientOrderId, Decimal64, Domain, FixedStr, InstrumentId, InstrumentStatus, OrderState, RejectReason,
+    Rounding,
 };
 
 use crate::market::Market;
-use crate::order::{End, PaperOrder, Terms};
+use crate::order::{Asked, End, PaperOrder, Terms};
 use crate::settings::Settings;
 
 pub(crate) const EXECUTE: TimerId = TimerId(1);
 const FORGET: TimerId = TimerId(2);
+pub(crate) const EXPIRE: TimerId = TimerId(3);
 /// After a restart, what the run before took of the book is held to be gone for so long.
 const HOLD_NS: u64 = 60_000_000_000;
+/// An order that was triggered waits for a live book; so often it looks.
+pub(crate) const RETRY_NS: u64 = 100_000_000;
 /// Finished orders that are remembered, so that a late repeat gets the same answer.
 const FINISHED_KEPT: usize = 10_000;
 
 /// The types that its ledger keeps: what was asked, and what was answered.
-pub const LEDGER_TYPES: [u8; 5] =
-    [OrderRequest::NUMBER, OrderAccepted::NUMBER, OrderRejected::NUMBER, Fill::NUMBER, OrderCancelled::NUMBER];
+pub const LEDGER_TYPES: [u8; 6] = [
+    OrderRequest::NUMBER,
+    OrderAccepted::NUMBER,
+    OrderRejected::NUMBER,
+    Fill::NUMBER,
+    OrderCancelled::NUMBER,
+    OrderTrigger::NUMBER,
+];
 
 /// The paper exchange.
 #[derive(Debug)]
@@ -38,8 +49,10 @@ pub struct PaperExchange {
     pub(crate) orders: BTreeMap<ClientOrderId, PaperOrder>,
     /// Accepted, and due for execution.
     pub(crate) queue: BTreeSet<(u64, u64, ClientOrderId)>,
-    /// In the book, in order of arrival.
-    pub(crate) resting: BTreeMap<(InstrumentId, u64), ClientOrderId>,
+    /// Not final, in order of arrival.
+    pub(crate) working: BTreeMap<u64, ClientOrderId>,
+    /// When the time of an order is over.
+    pub(crate) deadlines: BTreeSet<(u64, ClientOrderId)>,
     finished: VecDeque<ClientOrderId>,
     pub(crate) arrivals: u64,
 }
@@ -53,7 +66,8 @@ impl PaperExchange {
             markets: BTreeMap::new(),
             orders: BTreeMap::new(),
             queue: BTreeSet::new(),
-            resting: BTreeMap::new(),
+            working: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
             finished: VecDeque::new(),
             arrivals: 0,
         }
@@ -65,21 +79,45 @@ impl PaperExchange {
             return;
         }
         context.set_timer(FORGET, context.now_ns().saturating_add(HOLD_NS));
-        let working: Vec<ClientOrderId> =
-            self.orders.iter().filter(|(_, order)| !order.is_final()).map(|(id, _)| *id).collect();
+        let working: Vec<ClientOrderId> = self.working.values().copied().collect();
         for id in working {
-            match self.orders.get(&id).and_then(|order| order.terms) {
-                Some(terms) if terms.rests() => self.add_resting(id),
-                // The moment that an immediate order was meant for has passed.
-                _ => self.cancel(id, CancelReason::Venue, context),
-            }
+            self.set_deadline(id, context);
+            self.go_on(id, context);
         }
     }
 
-    fn on_request(&mut self, request: &OrderRequest, context: &mut Context<'_>) {
-        let id = request.client_order_id;
+    /// What becomes of an order of an earlier run.
+    fn go_on(&mut self, id: ClientOrderId, context: &mut Context<'_>) {
+        let Some(order) = self.orders.get(&id) else { return };
+        let rests = order.terms.is_some_and(|terms| terms.rests());
+        if order.replaces.is_some_and(|replaces| !self.is_replaced(&replaces.client_order_id)) {
+            // It has not taken its place.
+            self.enqueue(id, self.settings.latency().entry_ns(context.now_ns()), context);
+        } else if order.waits() {
+            self.wait(id, context);
+        } else if rests {
+            self.add_resting(id);
+        } else if order.is_triggered() {
+            self.enqueue(id, RETRY_NS, context);
+        } else {
+            // The moment that an immediate order was meant for has passed.
+            self.cancel(id, CancelReason::Venue, context);
+        }
+    }
+
+    /// Executes an order in so long.
+    pub(crate) fn enqueue(&mut self, id: ClientOrderId, after_ns: u64, context: &mut Context<'_>) {
+        let Some(order) = self.orders.get(&id) else { return };
+        self.queue.insert((context.now_ns().saturating_add(after_ns), order.arrival, id));
+        if let Some((first_ns, ..)) = self.queue.first() {
+            context.set_timer(EXECUTE, *first_ns);
+        }
+    }
+
+    fn on_request(&mut self, asked: &Asked, context: &mut Context<'_>) {
+        let id = asked.request.client_order_id;
         if let Some(known) = self.orders.get(&id) {
-            if known.request == *request {
+            if known.asked() == *asked {
                 context.count("orders_repeated", 1);
                 self.answer(&id, context);
             } else {
@@ -90,15 +128,17 @@ impl PaperExchange {
             return;
         }
         let now_ns = context.now_ns();
-        let mut order = PaperOrder::new(request, context.cause());
+        self.arrivals += 1;
+        let mut order = PaperOrder::new(asked, context.cause(), self.arrivals);
         let verdict = self.check(&order, now_ns);
         match verdict {
             Ok(()) => {
                 let accepted = order.accept(now_ns);
                 context.emit(&accepted);
                 self.orders.insert(id, order);
-                self.arrivals += 1;
-                self.queue.insert((now_ns.saturating_add(self.settings.latency_ns()), self.arrivals, id));
+                self.working.insert(self.arrivals, id);
+                self.set_deadline(id, context);
+                self.enqueue(id, self.settings.latency().entry_ns(now_ns), context);
                 self.execute_due(context);
             }
             Err((reason, text)) => {
@@ -123,6 +163,7 @@ impl PaperExchange {
         let market = self.markets.get(&request.instrument).ok_or(unknown)?;
         let info = market.info.as_ref().ok_or(unknown)?;
         Self::check_filters(&terms, request, info)?;
+        self.check_conditions(order, &terms, now_ns)?;
         if !order.fillable(market.position).is_positive() {
             return Err((RejectReason::NoPosition, "it may only reduce, and there is nothing to reduce"));
         }
@@ -150,7 +191,9 @@ impl PaperExchange {
         filter(quantity >= info.min_quantity.get(), "the quantity is below the least")?;
         filter(!most.is_positive() || quantity <= most, "the quantity is above the most")?;
         let on_tick = |price: Decimal64| price.is_zero() || price.is_multiple_of(info.tick.get());
-        filter(on_tick(request.price.get()) && on_tick(request.worst_price.get()), "a price is no multiple of the tick")
+        let trigger = terms.wait.is_none_or(|wait| on_tick(wait.price) && on_tick(wait.trail));
+        let prices = on_tick(request.price.get()) && on_tick(request.worst_price.get());
+        filter(prices && trigger, "a price is no multiple of the tick")
     }
 
     fn is_live(&self, market: &Market, now_ns: u64) -> bool {
@@ -159,13 +202,30 @@ impl PaperExchange {
 
     /// Nothing more happens to an order; it is remembered for repeats.
     pub(crate) fn finish(&mut self, id: ClientOrderId) {
-        self.resting.retain(|_, resting| *resting != id);
+        if let Some(order) = self.orders.get(&id) {
+            let good_till_ns = order.terms.map_or(0, |terms| terms.good_till_ns);
+            self.deadlines.remove(&(good_till_ns, id));
+            self.working.remove(&order.arrival);
+            if let Some(market) = self.markets.get_mut(&order.request.instrument) {
+                market.matching.remove(order.arrival);
+                market.reducing.remove(&order.arrival);
+                market.triggers.remove(&order.arrival);
+            }
+        }
         self.finished.push_back(id);
         if self.finished.len() > FINISHED_KEPT
             && let Some(oldest) = self.finished.pop_front()
         {
             self.orders.remove(&oldest);
         }
+    }
+
+    pub(crate) fn reject(&mut self, id: ClientOrderId, reason: RejectReason, text: &str, context: &mut Context<'_>) {
+        let Some(order) = self.orders.get_mut(&id) else { return };
+        let rejected = order.reject(reason, text, context.now_ns());
+        context.emit_because(&[order.cause], &rejected);
+        context.count("orders_rejected", 1);
+        self.finish(id);
     }
 
     pub(crate) fn cancel(&mut self, id: ClientOrderId, reason: CancelReason, context: &mut Context<'_>) {
@@ -175,7 +235,15 @@ impl PaperExchange {
         self.finish(id);
     }
 
-    fn on_cancel(&mut self, id: ClientOrderId, context: &mut Context<'_>) {
+    fn on_cancel(&mut self, cancel: &OrderCancel, context: &mut Context<'_>) {
+        let (id, instrument) = (cancel.client_order_id, cancel.instrument);
+        if id == ClientOrderId::default() {
+            let all = instrument == InstrumentId::default();
+            let of_it = |order: &PaperOrder| all || order.request.instrument == instrument;
+            let working = self.working.values().filter(|id| self.orders.get(id).is_some_and(of_it));
+            let working: Vec<ClientOrderId> = working.copied().collect();
+            return working.into_iter().for_each(|id| self.cancel(id, CancelReason::Requested, context));
+        }
         match self.orders.get(&id) {
             Some(order) if !order.is_final() => self.cancel(id, CancelReason::Requested, context),
             Some(_) => self.answer(&id, context),
@@ -185,8 +253,7 @@ impl PaperExchange {
 
     fn on_status_request(&mut self, id: ClientOrderId, context: &mut Context<'_>) {
         if id == ClientOrderId::default() {
-            let working: Vec<ClientOrderId> =
-                self.orders.iter().filter(|(_, order)| !order.is_final()).map(|(id, _)| *id).collect();
+            let working: Vec<ClientOrderId> = self.working.values().copied().collect();
             working.iter().for_each(|id| self.answer(id, context));
         } else {
             self.answer(&id, context);
@@ -198,6 +265,9 @@ impl PaperExchange {
         if let Some(order) = self.orders.get(id) {
             let causes = [order.cause];
             if let Some(body) = &order.accepted {
+                context.emit_because(&causes, body);
+            }
+            if let Some(body) = &order.trigger {
                 context.emit_because(&causes, body);
             }
             for body in &order.fills {
@@ -223,20 +293,22 @@ impl PaperExchange {
     fn on_market(&mut self, message: &Message<'_>, context: &mut Context<'_>) {
         let moved = if let Some(view) = message.get_tailed::<BookSnapshot>() {
             let market = self.markets.entry(view.head.instrument).or_default();
-            Some((view.head.instrument, market.mirror.on_snapshot(view.head, view.items)))
+            Some((view.head.instrument, true, market.mirror.on_snapshot(view.head, view.items)))
         } else if let Some(view) = message.get_tailed::<BookDelta>() {
             let market = self.markets.entry(view.head.instrument).or_default();
-            Some((view.head.instrument, market.mirror.on_delta(view.head, view.items)))
+            Some((view.head.instrument, false, market.mirror.on_delta(view.head, view.items)))
         } else {
             None
         };
-        if let Some((instrument, result)) = moved {
+        if let Some((instrument, whole, result)) = moved {
             result.map_or_else(|_| context.count("bad_book_messages", 1), |()| {});
-            self.match_resting(&instrument, context);
+            self.on_book(&instrument, whole, context);
         } else if let Some(trade) = message.get::<Trade>() {
-            self.match_trade(trade, context);
+            self.on_trade(trade, context);
         } else if let Some(info) = message.get::<InstrumentInfo>() {
-            self.markets.entry(info.instrument).or_default().info = Some(*info);
+            if self.markets.entry(info.instrument).or_default().on_info(info) {
+                self.place_again(&info.instrument, context);
+            }
         } else if message.get_tailed::<Gap>().is_some_and(|gap| concerns_market(&gap)) {
             context.count("gaps", 1);
             self.markets.values_mut().for_each(|market| market.mirror.on_gap(0, 0));
@@ -249,14 +321,28 @@ fn concerns_market(gap: &TailedView<'_, Gap>) -> bool {
     gap.items.is_empty() || gap.items.iter().any(|range| range.domain.get() == Some(Domain::Market))
 }
 
+/// A replacement without the order that takes the place can't be kept, and so not be made.
+fn refuse_lone(replace: &OrderReplace, context: &mut Context<'_>) {
+    context.emit(&OrderRejected {
+        client_order_id: replace.new_client_order_id,
+        instrument: replace.instrument,
+        reason: RejectReason::Malformed.into(),
+        text: FixedStr::truncated("its request must stand in the same message"),
+        venue_ns: context.now_ns().into(),
+        ..OrderRejected::default()
+    });
+}
+
 impl Actor for PaperExchange {
     fn on_message(&mut self, message: &Message<'_>, context: &mut Context<'_>) {
         if !self.started {
             self.restore(message);
-        } else if let Some(request) = message.get::<OrderRequest>() {
-            self.on_request(request, context);
+        } else if let Some(asked) = Asked::of(message) {
+            self.on_request(&asked, context);
+        } else if let Some(replace) = message.get::<OrderReplace>() {
+            refuse_lone(replace, context);
         } else if let Some(cancel) = message.get::<OrderCancel>() {
-            self.on_cancel(cancel.client_order_id, context);
+            self.on_cancel(cancel, context);
         } else if let Some(request) = message.get::<OrderStatusRequest>() {
             self.on_status_request(request.client_order_id, context);
         } else {
@@ -268,6 +354,7 @@ impl Actor for PaperExchange {
         match timer {
             TimerId::START => self.on_start(context),
             EXECUTE => self.execute_due(context),
+            EXPIRE => self.expire_due(context),
             _ => self.markets.values_mut().for_each(Market::forget_restored),
         }
     }
@@ -282,7 +369,8 @@ impl Actor for PaperExchange {
             .queue
             .iter()
             .fold(digest, |digest, (due, arrival, id)| digest.u64(*due).u64(*arrival).bytes(id.as_bytes()));
-        let ids = self.resting.values().chain(&self.finished);
+        let digest = self.deadlines.iter().fold(digest, |digest, (at, id)| digest.u64(*at).bytes(id.as_bytes()));
+        let ids = self.working.values().chain(&self.finished);
         ids.fold(digest, |digest, id| digest.bytes(id.as_bytes())).value()
     }
 }

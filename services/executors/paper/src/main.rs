@@ -8,7 +8,7 @@ use mesh_codec::registry::TlvBody;
 use mesh_runtime::actor::{Input, Service, run_actor};
 use mesh_runtime::{About, BoxError, Process};
 use mesh_store::SqliteLedger;
-use mesh_types::execution::{OrderCancel, OrderRequest, OrderStatusRequest};
+use mesh_types::execution::{OrderCancel, OrderReplace, OrderRequest, OrderStatusRequest};
 use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo, Trade};
 use mesh_types::{Domain, Mode};
 
@@ -25,7 +25,7 @@ impl Service for PaperService {
 
     fn inputs(settings: &Settings) -> Vec<Input> {
         let market = vec![Trade::NUMBER, BookSnapshot::NUMBER, BookDelta::NUMBER, InstrumentInfo::NUMBER];
-        let orders = vec![OrderRequest::NUMBER, OrderCancel::NUMBER, OrderStatusRequest::NUMBER];
+        let orders = vec![OrderRequest::NUMBER, OrderCancel::NUMBER, OrderReplace::NUMBER, OrderStatusRequest::NUMBER];
         let input =
             |domain, types| Input { domain, types, instruments: settings.instruments.clone(), last_values: true };
         // Questions about all orders name no instrument: execution is not filtered by it.

@@ -1,16 +1,16 @@
-//! Orders meet the market: when they are due, when the book moves, when a trade goes through them.
+//! Orders meet the market: when they are due, when the book moves, when others trade. What they get is decided by the
+//! backtester's matching (`mesh_ticks::matching`).
 
 use mesh_actor::Context;
+use mesh_ticks::{Order, OrderKind, Outcome, Part as Matched};
 use mesh_types::market::Trade;
 use mesh_types::{
-    CancelReason, ClientOrderId, Decimal64, DecimalError, InstrumentId, OrderType, RejectReason, Rounding, Side,
-    TimeInForce,
+    CancelReason, ClientOrderId, Decimal64, DecimalError, InstrumentId, OrderType, RejectReason, Side, TimeInForce,
 };
 
-use crate::exchange::{EXECUTE, PaperExchange};
-use crate::market::{Market, Take};
-use crate::order::{PaperOrder, Part};
-use crate::settings::Settings;
+use crate::exchange::{EXECUTE, PaperExchange, RETRY_NS};
+use crate::order::{PaperOrder, Part, Terms};
+use crate::units::Units;
 
 impl PaperExchange {
     pub(crate) fn execute_due(&mut self, context: &mut Context<'_>) {
@@ -26,148 +26,217 @@ impl PaperExchange {
 
     /// Meets an order with the book.
     fn execute(&mut self, id: ClientOrderId, context: &mut Context<'_>) {
-        let Some(order) = self.orders.get_mut(&id).filter(|order| !order.is_final()) else { return };
-        let Some(terms) = order.terms else { return };
-        let now_ns = context.now_ns();
-        let Some(market) = self.markets.get_mut(&order.request.instrument) else { return };
-        if !market.mirror.is_live(now_ns, self.settings.book_max_age_ns()) {
-            return if terms.rests() { self.add_resting(id) } else { self.cancel(id, CancelReason::Venue, context) };
+        if self.orders.get(&id).is_none_or(PaperOrder::is_final) || !self.admit(id, context) {
+            return;
         }
-        let wanted = order.fillable(market.position);
-        if !wanted.is_positive() {
+        let Some(order) = self.orders.get(&id).filter(|order| !order.is_final()) else { return };
+        let Some(terms) = order.terms else { return };
+        let (instrument, now_ns) = (order.request.instrument, context.now_ns());
+        let market = &*self.markets.entry(instrument).or_default();
+        let fillable = order.fillable(market.position);
+        if !fillable.is_positive() {
             return self.cancel(id, CancelReason::Venue, context);
         }
-        let takes = market.available(terms.side, terms.limit, wanted).unwrap_or_default();
-        if terms.order_type == OrderType::PostOnly && !takes.is_empty() {
-            let rejected = order.reject(RejectReason::WouldTake, "it would have taken", now_ns);
-            context.emit_because(&[order.cause], &rejected);
-            return self.finish(id);
+        let live = market.mirror.is_live(now_ns, self.settings.book_max_age_ns());
+        // An immediate order is one for what it may fill; a resting one is held to it with each fill.
+        let wanted = if terms.rests() { order.rest() } else { fillable };
+        let matched = market.units.and_then(|units| matched_as(order.arrival, &terms, wanted, &units));
+        let matched_later = !live || market.units.is_none();
+        let Some(incoming) = matched.filter(|_| live) else {
+            return match terms.rests() {
+                true => self.add_resting(id),
+                // Its moment is the next one in which there is a market.
+                false if order.is_triggered() && matched_later => self.enqueue(id, RETRY_NS, context),
+                false => self.cancel(id, CancelReason::Venue, context),
+            };
+        };
+        self.end_older(&incoming, &instrument, context);
+        let Some(market) = self.markets.get_mut(&instrument) else { return };
+        if order_reduces(&self.orders, &id) {
+            market.reducing.insert(incoming.id);
         }
-        let found = takes.iter().try_fold(Decimal64::ZERO, |sum, take| sum.checked_add(take.quantity));
-        if terms.time_in_force == TimeInForce::Fok && found.is_ok_and(|found| found < wanted) {
-            return self.cancel(id, CancelReason::Unfilled, context);
-        }
-        Self::fill(&self.settings, market, order, terms.side, &takes, None, context);
-        if self.orders.get(&id).is_some_and(PaperOrder::is_final) {
-            self.finish(id);
-        } else if terms.rests() {
-            self.add_resting(id);
-        } else {
-            self.cancel(id, CancelReason::Unfilled, context);
+        match market.submit(&incoming) {
+            Err(reason) => self.refuse(id, reason, context),
+            Ok((outcome, parts)) => {
+                self.settle(&instrument, &parts, context);
+                self.after(id, outcome, context);
+            }
         }
     }
 
-    /// Fills an order with what it takes; a resting one at its own price.
-    fn fill(
-        settings: &Settings,
-        market: &mut Market,
-        order: &mut PaperOrder,
-        side: Side,
-        takes: &[Take],
-        own_price: Option<Decimal64>,
-        context: &mut Context<'_>,
-    ) {
-        if market.take(side, takes).is_err() {
+    /// Orders of one owner don't trade with each other: the older one is ended.
+    fn end_older(&mut self, incoming: &Order, instrument: &InstrumentId, context: &mut Context<'_>) {
+        while let Some(market) = self.markets.get_mut(instrument)
+            && let Some(older) = market.matching.met_first(incoming, &market.depth)
+        {
+            market.matching.remove(older);
+            if let Some(older) = self.working.get(&older).copied() {
+                self.cancel(older, CancelReason::Venue, context);
+            }
+        }
+    }
+
+    fn refuse(&mut self, id: ClientOrderId, reason: mesh_ticks::RejectReason, context: &mut Context<'_>) {
+        let (reason, text) = match reason {
+            mesh_ticks::RejectReason::WouldTake => (RejectReason::WouldTake, "it would have taken"),
+            mesh_ticks::RejectReason::TooMany => (RejectReason::RateLimit, "as many orders rest as may"),
+            mesh_ticks::RejectReason::Invalid | mesh_ticks::RejectReason::RepeatedId => {
+                (RejectReason::Malformed, "its price or quantity is none that an order can have")
+            }
+        };
+        self.reject(id, reason, text, context);
+    }
+
+    fn after(&mut self, id: ClientOrderId, outcome: Outcome, context: &mut Context<'_>) {
+        let Some(order) = self.orders.get_mut(&id).filter(|order| !order.is_final()) else { return };
+        match outcome {
+            Outcome::Rests => {
+                order.resting = true;
+                // It may be that nothing is left to reduce.
+                let instrument = order.request.instrument;
+                self.end_reducing(&instrument, context);
+            }
+            Outcome::Filled | Outcome::Ended { .. } => self.cancel(id, CancelReason::Unfilled, context),
+        }
+    }
+
+    /// Says what was filled, and ends what may reduce nothing any more.
+    fn settle(&mut self, instrument: &InstrumentId, parts: &[Matched], context: &mut Context<'_>) {
+        for part in parts {
+            self.fill(instrument, part, context);
+        }
+        if !parts.is_empty() {
+            self.end_reducing(instrument, context);
+        }
+    }
+
+    fn fill(&mut self, instrument: &InstrumentId, matched: &Matched, context: &mut Context<'_>) {
+        let (Some(market), Some(id)) = (self.markets.get_mut(instrument), self.working.get(&matched.id).copied())
+        else {
             return context.count("fills_that_do_not_fit", 1);
-        }
-        let maker = own_price.is_some();
-        for take in takes {
-            let Ok(position) = moved(market.position, side, take.quantity) else {
-                context.count("fills_that_do_not_fit", 1);
-                continue;
-            };
-            let part = Part {
-                price: own_price.unwrap_or(take.price),
-                quantity: take.quantity,
-                maker,
-                fee_bps: if maker { settings.maker_fee_bps } else { settings.taker_fee_bps },
-                fee_asset: market.info.map(|info| info.quote).unwrap_or_default(),
-                book_sequence: market.mirror.sequence(),
-            };
-            match order.fill(&part, context.now_ns()) {
-                Ok(fill) => {
-                    market.position = position;
-                    context.emit_because(&[order.cause], &fill);
-                    context.count("fills", 1);
-                }
-                Err(_) => context.count("fills_that_do_not_fit", 1),
-            }
-        }
-    }
-
-    pub(crate) fn add_resting(&mut self, id: ClientOrderId) {
-        if let Some(order) = self.orders.get(&id) {
-            self.arrivals += 1;
-            self.resting.insert((order.request.instrument, self.arrivals), id);
-        }
-    }
-
-    /// Resting orders of an instrument, those with the better price first, then in order of arrival.
-    fn resting_of(&self, instrument: &InstrumentId) -> Vec<(ClientOrderId, Side, Decimal64)> {
-        let range = self.resting.range((*instrument, 0)..=(*instrument, u64::MAX));
-        let mut orders: Vec<_> = range
-            .filter_map(|(_, id)| {
-                let terms = self.orders.get(id)?.terms?;
-                Some((*id, terms.side, terms.limit?))
-            })
-            .collect();
-        orders.sort_by(|(_, side, a), (_, other, b)| match (side, other) {
-            (Side::Buy, Side::Buy) => b.cmp(a),
-            (Side::Sell, Side::Sell) => a.cmp(b),
-            _ => side.cmp(other),
+        };
+        let Some(order) = self.orders.get_mut(&id) else { return };
+        let units = market.units;
+        let sizes = units.and_then(|units| units.price(matched.price).zip(units.quantity(matched.quantity)));
+        let sizes = sizes.and_then(|(price, quantity)| {
+            Some((price, quantity, moved(market.position, matched.side, quantity).ok()?))
         });
-        orders
-    }
-
-    /// The book has moved: an order at whose price the other side stands now is filled at its own price.
-    pub(crate) fn match_resting(&mut self, instrument: &InstrumentId, context: &mut Context<'_>) {
-        for (id, side, price) in self.resting_of(instrument) {
-            let Some(market) = self.markets.get_mut(instrument) else { return };
-            let Some(order) = self.orders.get_mut(&id) else { continue };
-            if !market.mirror.is_live(context.now_ns(), self.settings.book_max_age_ns()) {
-                return;
+        let Some((price, quantity, position)) = sizes else { return context.count("fills_that_do_not_fit", 1) };
+        let part = Part {
+            price,
+            quantity,
+            maker: matched.is_maker,
+            fee_bps: if matched.is_maker { self.settings.maker_fee_bps } else { self.settings.taker_fee_bps },
+            fee_asset: market.info.map(|info| info.quote).unwrap_or_default(),
+            book_sequence: market.mirror.sequence(),
+        };
+        match order.fill(&part, context.now_ns()) {
+            Ok(fill) => {
+                market.position = position;
+                context.emit_because(&[order.cause], &fill);
+                context.count("fills", 1);
             }
-            let wanted = order.fillable(market.position);
-            if !wanted.is_positive() {
-                self.cancel(id, CancelReason::Venue, context);
-                continue;
-            }
-            let takes = market.available(side, Some(price), wanted).unwrap_or_default();
-            Self::fill(&self.settings, market, order, side, &takes, Some(price), context);
-            self.finish_if_final(id);
+            Err(_) => context.count("fills_that_do_not_fit", 1),
         }
-    }
-
-    /// A trade beyond the price of a resting order: whoever came so far met this order before.
-    pub(crate) fn match_trade(&mut self, trade: &Trade, context: &mut Context<'_>) {
-        let (Some(taker), mut left) = (trade.side.get(), trade.quantity.get()) else { return };
-        for (id, side, price) in self.resting_of(&trade.instrument) {
-            let through = if side == Side::Buy { trade.price.get() < price } else { trade.price.get() > price };
-            let Some(market) = self.markets.get_mut(&trade.instrument) else { return };
-            let Some(order) = self.orders.get_mut(&id) else { continue };
-            let live = market.mirror.is_live(context.now_ns(), self.settings.book_max_age_ns());
-            if side == taker || !through || !live || !left.is_positive() {
-                continue;
-            }
-            let quantity = order.fillable(market.position).min(left);
-            // A trade of more digits than the lot can't be split exactly; what does not fit is left out.
-            let lot = market.info.map(|info| info.lot.get()).unwrap_or_default();
-            let Ok(quantity) = quantity.round_to_step(lot, Rounding::Floor) else { continue };
-            if !quantity.is_positive() {
-                continue;
-            }
-            left = left.checked_sub(quantity).unwrap_or_default();
-            let take = Take { price: trade.price.get(), quantity };
-            Self::fill(&self.settings, market, order, side, &[take], Some(price), context);
-            self.finish_if_final(id);
+        let (is_final, is_first) = (order.is_final(), order.fills.len() == 1);
+        if is_first {
+            self.has_begun(id, context);
         }
-    }
-
-    fn finish_if_final(&mut self, id: ClientOrderId) {
-        if self.orders.get(&id).is_some_and(PaperOrder::is_final) {
+        if is_final {
             self.finish(id);
+        } else if matched.left == 0 && matched.is_maker {
+            // What is left of it is less than a lot.
+            self.cancel(id, CancelReason::Venue, context);
         }
     }
+
+    /// Ends resting orders that may only reduce, where nothing is left to reduce.
+    fn end_reducing(&mut self, instrument: &InstrumentId, context: &mut Context<'_>) {
+        let Some(market) = self.markets.get(instrument) else { return };
+        let ended: Vec<ClientOrderId> = market
+            .reducing
+            .iter()
+            .filter_map(|arrival| self.working.get(arrival))
+            .filter(|id| {
+                let order = self.orders.get(id).filter(|order| order.resting || order.waiting);
+                order.is_some_and(|order| !order.fillable(market.position).is_positive())
+            })
+            .copied()
+            .collect();
+        ended.into_iter().for_each(|id| self.cancel(id, CancelReason::Venue, context));
+    }
+
+    /// Lets an order rest without meeting the book.
+    pub(crate) fn add_resting(&mut self, id: ClientOrderId) {
+        let Some(order) = self.orders.get_mut(&id) else { return };
+        order.resting = true;
+        let arrival = order.arrival;
+        let market = self.markets.entry(order.request.instrument).or_default();
+        if order.request.reduce_only != 0 {
+            market.reducing.insert(arrival);
+        }
+        let resting =
+            order.terms.zip(market.units).and_then(|(terms, units)| matched_as(arrival, &terms, order.rest(), &units));
+        if let Some(Order { id, side, price, quantity, .. }) = resting {
+            market.matching.rest(id, side, price, quantity, &market.depth);
+        }
+    }
+
+    /// Ticks or lots are others: all orders of an instrument that rest or wait take their places anew.
+    pub(crate) fn place_again(&mut self, instrument: &InstrumentId, context: &mut Context<'_>) {
+        let of_it: Vec<(ClientOrderId, bool)> = self
+            .working
+            .values()
+            .filter_map(|id| Some((*id, self.orders.get(id)?)))
+            .filter(|(_, order)| (order.resting || order.waiting) && order.request.instrument == *instrument)
+            .map(|(id, order)| (id, order.resting))
+            .collect();
+        for (id, rests) in of_it {
+            if rests { self.add_resting(id) } else { self.wait(id, context) }
+        }
+    }
+
+    /// The book has moved.
+    pub(crate) fn on_book(&mut self, instrument: &InstrumentId, whole: bool, context: &mut Context<'_>) {
+        let Some(market) = self.markets.get_mut(instrument) else { return };
+        let fresh = market.mirror.is_live(context.now_ns(), self.settings.book_max_age_ns());
+        let parts = market.on_book(whole, fresh);
+        self.settle(instrument, &parts, context);
+        self.on_touch(instrument, context);
+    }
+
+    /// Others traded.
+    pub(crate) fn on_trade(&mut self, trade: &Trade, context: &mut Context<'_>) {
+        let (Some(taker), Some(market)) = (trade.side.get(), self.markets.get_mut(&trade.instrument)) else { return };
+        if market.mirror.is_live(context.now_ns(), self.settings.book_max_age_ns()) {
+            let parts = market.on_trade(trade.price.get(), trade.quantity.get(), taker);
+            self.settle(&trade.instrument, &parts, context);
+            self.on_price(&trade.instrument, trade.price.get(), context);
+        }
+    }
+}
+
+fn order_reduces(orders: &std::collections::BTreeMap<ClientOrderId, PaperOrder>, id: &ClientOrderId) -> bool {
+    orders.get(id).is_some_and(|order| order.request.reduce_only != 0)
+}
+
+/// An order as matching takes it; `None` where it is less than a lot, or does not fit.
+fn matched_as(arrival: u64, terms: &Terms, wanted: Decimal64, units: &Units) -> Option<Order> {
+    let kind = match (terms.order_type, terms.time_in_force) {
+        (OrderType::PostOnly, _) => OrderKind::PostOnly,
+        (_, TimeInForce::Fok) => OrderKind::FillOrKill,
+        (OrderType::Market, _) if terms.limit.is_none() => OrderKind::Market,
+        (OrderType::Market, _) | (_, TimeInForce::Ioc) => OrderKind::ImmediateOrCancel,
+        (OrderType::Limit, TimeInForce::Gtc) => OrderKind::Limit,
+    };
+    let price = match terms.limit {
+        Some(limit) => units.ticks(terms.side, limit)?,
+        // Fill or kill at any price.
+        None if kind == OrderKind::FillOrKill && terms.side == Side::Buy => i64::MAX,
+        None => 1,
+    };
+    let quantity = units.lots(wanted).filter(|lots| *lots > 0)?;
+    Some(Order { id: arrival, side: terms.side, kind, price, quantity })
 }
 
 /// A position after a fill of this side.

@@ -1,10 +1,15 @@
 //! One order at the paper exchange, with everything that was ever said about it: a repeat is answered with the same.
 
 use mesh_actor::Digest;
+use mesh_codec::Message;
 use mesh_oms::Exact;
-use mesh_types::execution::{Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, OrderStatus};
+use mesh_types::execution::{
+    Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderReplace, OrderRequest, OrderStatus, OrderTerms,
+    OrderTrigger,
+};
 use mesh_types::{
-    Decimal64, DecimalError, FixedStr, MessageId, OrderState, OrderType, RejectReason, Rounding, Side, TimeInForce,
+    CancelReason, ClientOrderId, Decimal64, DecimalError, FixedStr, MessageId, OrderState, OrderType, RejectReason,
+    Rounding, Side, TimeInForce, TriggerKind,
 };
 use zerocopy::IntoBytes;
 
@@ -29,11 +34,62 @@ pub(crate) struct Terms {
     pub(crate) quantity: Decimal64,
     /// The worst price that it accepts; `None` for any.
     pub(crate) limit: Option<Decimal64>,
+    /// The price that it waits for.
+    pub(crate) wait: Option<Wait>,
+    /// It is ended after; 0 for never.
+    pub(crate) good_till_ns: u64,
+    /// Once one of both has begun, the other is ended.
+    pub(crate) linked: Option<ClientOrderId>,
+}
+
+/// What an order waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) kind: TriggerKind,
+    /// 0 where a trailing stop starts from the market.
+    pub(crate) price: Decimal64,
+    pub(crate) trail: Decimal64,
+}
+
+impl Wait {
+    /// What an order waits for, if it does; an error where the fields contradict each other.
+    fn read(more: &OrderTerms) -> Result<Option<Self>, RejectReason> {
+        let malformed = RejectReason::Malformed;
+        let kind = more.trigger.get().ok_or(malformed)?;
+        let (price, trail) = (more.trigger_price.get(), more.trail.get());
+        let fits = match kind {
+            TriggerKind::None => price.is_zero() && trail.is_zero(),
+            TriggerKind::Stop | TriggerKind::TakeProfit => price.is_positive() && trail.is_zero(),
+            TriggerKind::TrailingStop => !price.is_negative() && trail.is_positive(),
+        };
+        if !fits {
+            return Err(malformed);
+        }
+        Ok((kind != TriggerKind::None).then_some(Self { kind, price, trail }))
+    }
+}
+
+/// An order as it came: the request, and what stands behind it in the same message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) request: OrderRequest,
+    pub(crate) more: Option<OrderTerms>,
+    pub(crate) replaces: Option<OrderReplace>,
+}
+
+impl Asked {
+    /// The order that a message asks for.
+    pub(crate) fn of(message: &Message<'_>) -> Option<Self> {
+        let request = *message.get::<OrderRequest>()?;
+        let (more, replaces) = (message.get::<OrderTerms>().copied(), message.get::<OrderReplace>().copied());
+        Some(Self { request, more, replaces })
+    }
 }
 
 impl Terms {
-    /// Reads a request.
-    pub(crate) fn read(request: &OrderRequest) -> Result<Self, RejectReason> {
+    /// Reads what was asked for.
+    pub(crate) fn read(asked: &Asked) -> Result<Self, RejectReason> {
+        let request = &asked.request;
         let malformed = RejectReason::Malformed;
         let order_type = request.order_type.get().ok_or(malformed)?;
         let time_in_force = request.time_in_force.get().ok_or(malformed)?;
@@ -43,8 +99,28 @@ impl Terms {
         if !priced || price.is_negative() || !request.quantity.get().is_positive() {
             return Err(malformed);
         }
+        if order_type == OrderType::PostOnly && time_in_force != TimeInForce::Gtc {
+            // It may only rest, and may not rest.
+            return Err(malformed);
+        }
         let side = request.side.get().ok_or(malformed)?;
-        Ok(Self { side, order_type, time_in_force, quantity: request.quantity.get(), limit })
+        let plain = OrderTerms { trigger: TriggerKind::None.into(), ..OrderTerms::default() };
+        let more = asked.more.unwrap_or(plain);
+        let about_it =
+            |id: ClientOrderId, instrument| id == request.client_order_id && instrument == request.instrument;
+        let fits = asked.more.is_none_or(|more| about_it(more.client_order_id, more.instrument))
+            && asked.replaces.is_none_or(|replaces| about_it(replaces.new_client_order_id, replaces.instrument));
+        let (wait, good_till_ns) = (Wait::read(&more)?, more.good_till_ns.get());
+        let linked = (more.linked_order_id != ClientOrderId::default()).then_some(more.linked_order_id);
+        let quantity = request.quantity.get();
+        let terms = Self { side, order_type, time_in_force, quantity, limit, wait, good_till_ns, linked };
+        // An immediate order has no time that could be over, unless it waits.
+        let timed = good_till_ns == 0 || terms.rests() || wait.is_some();
+        let itself = [linked, asked.replaces.map(|replaces| replaces.client_order_id)];
+        if !fits || !timed || itself.contains(&Some(request.client_order_id)) {
+            return Err(malformed);
+        }
+        Ok(terms)
     }
 
     /// True where what is not filled at once stays in the book.
@@ -57,10 +133,20 @@ impl Terms {
 #[derive(Clone, Debug)]
 pub(crate) struct PaperOrder {
     pub(crate) request: OrderRequest,
+    pub(crate) more: Option<OrderTerms>,
+    pub(crate) replaces: Option<OrderReplace>,
     /// `None` where the request can't be read; it is rejected then.
     pub(crate) terms: Option<Terms>,
     /// The message that asked for it.
     pub(crate) cause: MessageId,
+    /// Its place among all that came.
+    pub(crate) arrival: u64,
+    /// It is in the book.
+    pub(crate) resting: bool,
+    /// Its price has not come.
+    pub(crate) waiting: bool,
+    /// What was said last of its trigger.
+    pub(crate) trigger: Option<OrderTrigger>,
     pub(crate) accepted: Option<OrderAccepted>,
     pub(crate) fills: Vec<Fill>,
     pub(crate) filled: Decimal64,
@@ -68,16 +154,48 @@ pub(crate) struct PaperOrder {
 }
 
 impl PaperOrder {
-    pub(crate) fn new(request: &OrderRequest, cause: MessageId) -> Self {
+    pub(crate) fn new(asked: &Asked, cause: MessageId, arrival: u64) -> Self {
         Self {
-            request: *request,
-            terms: Terms::read(request).ok(),
+            request: asked.request,
+            more: asked.more,
+            replaces: asked.replaces,
+            terms: Terms::read(asked).ok(),
             cause,
+            arrival,
+            resting: false,
+            waiting: false,
+            trigger: None,
             accepted: None,
             fills: Vec::new(),
             filled: Decimal64::ZERO,
             end: None,
         }
+    }
+
+    /// As it came.
+    pub(crate) const fn asked(&self) -> Asked {
+        Asked { request: self.request, more: self.more, replaces: self.replaces }
+    }
+
+    /// Why it was ended.
+    pub(crate) fn cancel_reason(&self) -> Option<CancelReason> {
+        match &self.end {
+            Some(End::Cancelled(cancelled)) => cancelled.reason.get(),
+            _ => None,
+        }
+    }
+
+    /// Where its trigger stands.
+    pub(crate) fn say_trigger(&mut self, price: Decimal64, triggered: bool, now_ns: u64) -> OrderTrigger {
+        let trigger = OrderTrigger {
+            client_order_id: self.request.client_order_id,
+            instrument: self.request.instrument,
+            triggered: u8::from(triggered),
+            trigger_price: price.into(),
+            venue_ns: now_ns.into(),
+            ..OrderTrigger::default()
+        };
+        *self.trigger.insert(trigger)
     }
 
     pub(crate) fn rest(&self) -> Decimal64 {
@@ -126,7 +244,7 @@ impl PaperOrder {
         rejected
     }
 
-    pub(crate) fn cancel(&mut self, reason: mesh_types::CancelReason, now_ns: u64) -> OrderCancelled {
+    pub(crate) fn cancel(&mut self, reason: CancelReason, now_ns: u64) -> OrderCancelled {
         let cancelled = OrderCancelled {
             client_order_id: self.request.client_order_id,
             instrument: self.request.instrument,
@@ -196,7 +314,11 @@ impl PaperOrder {
     }
 
     pub(crate) fn digest_into(&self, digest: Digest) -> Digest {
-        let digest = digest.bytes(self.request.as_bytes()).bytes(self.cause.as_bytes());
+        let digest = digest.bytes(self.request.as_bytes()).bytes(self.cause.as_bytes()).u64(self.arrival);
+        let digest = digest.u64(u64::from(self.resting)).u64(u64::from(self.waiting));
+        let digest = self.more.iter().fold(digest, |digest, body| digest.bytes(body.as_bytes()));
+        let digest = self.replaces.iter().fold(digest, |digest, body| digest.bytes(body.as_bytes()));
+        let digest = self.trigger.iter().fold(digest, |digest, body| digest.bytes(body.as_bytes()));
         let digest = self.fills.iter().fold(digest, |digest, fill| digest.bytes(fill.as_bytes()));
         let digest = self.accepted.iter().fold(digest, |digest, body| digest.bytes(body.as_bytes()));
         match &self.end {

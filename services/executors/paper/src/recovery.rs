@@ -2,24 +2,35 @@
 
 use mesh_codec::Message;
 use mesh_types::ClientOrderId;
-use mesh_types::execution::{Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, Position};
+use mesh_types::execution::{Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderTrigger, Position};
 
 use crate::exchange::PaperExchange;
 use crate::matching::moved;
-use crate::order::{End, PaperOrder};
+use crate::order::{Asked, End, PaperOrder};
 
 impl PaperExchange {
     /// A row of an earlier run.
     pub(crate) fn restore(&mut self, message: &Message<'_>) {
-        if let Some(request) = message.get::<OrderRequest>() {
-            let order = PaperOrder::new(request, message.id());
-            self.orders.entry(request.client_order_id).or_insert(order);
+        if let Some(asked) = Asked::of(message) {
+            let id = asked.request.client_order_id;
+            if !self.orders.contains_key(&id) {
+                self.arrivals += 1;
+                self.orders.insert(id, PaperOrder::new(&asked, message.id(), self.arrivals));
+                self.working.insert(self.arrivals, id);
+            }
         } else if let Some(accepted) = message.get::<OrderAccepted>() {
             self.restored(&accepted.client_order_id, |order| order.accepted = Some(*accepted));
         } else if let Some(rejected) = message.get::<OrderRejected>() {
             self.restored(&rejected.client_order_id, |order| order.end = Some(End::Rejected(*rejected)));
         } else if let Some(cancelled) = message.get::<OrderCancelled>() {
             self.restored(&cancelled.client_order_id, |order| order.end = Some(End::Cancelled(*cancelled)));
+        } else if let Some(trigger) = message.get::<OrderTrigger>() {
+            self.restored(&trigger.client_order_id, |order| {
+                // That it was triggered is never taken back.
+                if !order.is_triggered() {
+                    order.trigger = Some(*trigger);
+                }
+            });
         } else if let Some(fill) = message.get::<Fill>() {
             let mut new = false;
             self.restored(&fill.client_order_id, |order| new = order.restore_fill(fill));

@@ -1,5 +1,6 @@
 //! What can be set of the paper exchange.
 
+use mesh_ticks::Latency;
 use mesh_types::{Decimal64, InstrumentId};
 use serde::Deserialize;
 
@@ -32,8 +33,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(crate) const fn latency_ns(&self) -> u64 {
-        self.latency_ms.saturating_mul(1_000_000)
+    /// Answers come at once: the way back is the relay's.
+    pub(crate) const fn latency(&self) -> Latency {
+        Latency::Constant { entry_ns: self.latency_ms.saturating_mul(1_000_000), response_ns: 0 }
     }
 
     pub(crate) const fn book_max_age_ns(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used)]
 
+mod conditions;
 mod reduce_only;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use mesh_codec::registry::{TailedTlv, TlvBody};
 use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
 use mesh_types::execution::{
     Fill, OrderAccepted, OrderCancel, OrderCancelled, OrderRejected, OrderRequest, OrderStatus, OrderStatusRequest,
+    OrderTrigger,
 };
 use mesh_types::market::{BookLevel, BookSnapshot, InstrumentInfo, Trade};
 use mesh_types::wire::Tailed;
@@ -114,6 +116,14 @@ impl Venue {
         self.run(&frame)
     }
 
+    /// A message with two bodies.
+    fn say_both<T: TlvBody, M: TlvBody>(&mut self, body: &T, more: &M) -> Vec<String> {
+        let mut frame = Vec::new();
+        let stamp = self.stamp::<T>();
+        FrameBuilder::new(&mut frame, &stamp).body(body).body(more).finish().expect("fits");
+        self.run(&frame)
+    }
+
     fn say_tailed<T: TailedTlv>(&mut self, head: &T, items: &[<T as Tailed>::Item]) -> Vec<String> {
         let mut frame = Vec::new();
         let stamp = self.stamp::<T>();
@@ -157,6 +167,9 @@ fn words(message: &Message<'_>) -> String {
         format!("rejected {:?}", rejected.reason)
     } else if let Some(cancelled) = message.get::<OrderCancelled>() {
         format!("cancelled {:?} after {}", cancelled.reason, cancelled.filled_quantity.get())
+    } else if let Some(trigger) = message.get::<OrderTrigger>() {
+        let what = if trigger.triggered == 1 { "is met" } else { "waits" };
+        format!("trigger at {} {what}", trigger.trigger_price.get())
     } else if let Some(status) = message.get::<OrderStatus>() {
         format!("status {:?} {}", status.state, status.filled_quantity.get())
     } else {
@@ -259,25 +272,64 @@ fn latency_passes_before_the_order_meets_the_book() {
     assert_eq!(venue.after(1), ["fill 1 at 103 of 1 fee 0.103 taker"]);
 }
 
-#[test]
-fn limits_rest_and_are_filled_as_makers_only_when_the_market_comes() {
-    let mut venue = Venue::new(0);
-    venue.book(&[(99, 5)], &[(102, 2)]);
-    assert_eq!(venue.say(&limit(1, Side::Buy, 4, 100, TimeInForce::Gtc)), ["accepted"]);
-    let trade = |price: i64, quantity: i64| Trade {
+fn trade(price: i64, quantity: i64, taker: Side) -> Trade {
+    Trade {
         instrument: instrument(),
         price: Decimal64::new(price, 0).into(),
         quantity: Decimal64::new(quantity, 0).into(),
-        side: Side::Sell.into(),
+        side: taker.into(),
         ..Trade::default()
-    };
-    // At its price it may stand behind others.
-    assert_eq!(venue.say(&trade(100, 9)), Vec::<String>::new());
-    assert_eq!(venue.say(&trade(99, 1)), ["fill 1 at 100 of 1 fee 0.1 maker"]);
-    assert_eq!(venue.book(&[(98, 5)], &[(100, 2)]), ["fill 2 at 100 of 3 fee 0.2 maker"]);
-    let cancel = OrderCancel { client_order_id: ClientOrderId::new([1; 16]), ..OrderCancel::default() };
-    assert_eq!(venue.say(&cancel), ["cancelled requested after 3"]);
-    assert_eq!(venue.say(&cancel).last().map(String::as_str), Some("status cancelled 3"));
+    }
+}
+
+fn cancel(id: u8) -> OrderCancel {
+    OrderCancel { client_order_id: ClientOrderId::new([id; 16]), ..OrderCancel::default() }
+}
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn limits_rest_in_their_queue_and_are_filled_as_makers() {
+    let mut venue = Venue::new(0);
+    venue.book(&[(99, 5)], &[(102, 2)]);
+    assert_eq!(venue.say(&limit(1, Side::Buy, 4, 99, TimeInForce::Gtc)), ["accepted"]);
+    assert_eq!(venue.say(&trade(99, 3, Side::Sell)), NOTHING, "5 stand before it");
+    assert_eq!(venue.say(&trade(99, 3, Side::Sell)), ["fill 1 at 99 of 1 fee 0.099 maker"]);
+    assert_eq!(venue.say(&trade(98, 1, Side::Sell)), ["fill 1 at 99 of 2 fee 0.099 maker"], "beyond its price");
+    // Where the other side reaches it, it gets its own price.
+    assert_eq!(venue.book(&[(97, 5)], &[(98, 1)]), ["fill 1 at 99 of 3 fee 0.099 maker"]);
+    assert_eq!(venue.say(&cancel(1)), ["cancelled requested after 3"]);
+    assert_eq!(venue.say(&cancel(1)).last().map(String::as_str), Some("status cancelled 3"));
+    // One that is better than all that is shown stands before it.
+    venue.book(&[(97, 5)], &[(102, 2)]);
+    assert_eq!(venue.say(&limit(2, Side::Buy, 1, 98, TimeInForce::Gtc)), ["accepted"]);
+    assert_eq!(venue.say(&trade(98, 9, Side::Sell)), ["fill 1 at 98 of 1 fee 0.098 maker"]);
+}
+
+#[test]
+fn own_orders_do_not_trade_with_each_other() {
+    let mut venue = Venue::new(0);
+    venue.book(&[(98, 5)], &[(100, 3), (102, 2)]);
+    venue.say(&limit(1, Side::Sell, 2, 101, TimeInForce::Gtc));
+    // What is better than the older one is enough.
+    assert_eq!(venue.say(&order(2, Side::Buy, 3)), ["accepted", "fill 3 at 100 of 3 fee 0.3 taker"]);
+    assert_eq!(
+        venue.say(&order(3, Side::Buy, 1)),
+        ["accepted", "cancelled venue after 0", "fill 1 at 102 of 1 fee 0.102 taker"]
+    );
+}
+
+#[test]
+fn a_restart_puts_an_order_behind_what_is_shown() {
+    let mut venue = Venue::new(0);
+    venue.book(&[(99, 5)], &[(102, 2)]);
+    venue.say(&limit(1, Side::Buy, 4, 99, TimeInForce::Gtc));
+    venue.say(&trade(99, 5, Side::Sell));
+    venue.restart();
+    venue.introduce();
+    venue.book(&[(99, 2)], &[(102, 2)]);
+    assert_eq!(venue.say(&trade(99, 2, Side::Sell)), NOTHING);
+    assert_eq!(venue.say(&trade(99, 9, Side::Sell)), ["fill 4 at 99 of 4 fee 0.396 maker"]);
 }
 
 #[test]
