@@ -12,9 +12,11 @@
 //! survived, and queues are bounded (`tests::any_frames_are_survived`). Binance, whose snapshots come over HTTP, has its own
 //! way in its adapter; its language is read by the same [`Reader`].
 
+pub mod requests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mesh_types::market::Candle;
+use mesh_types::market::{Candle, InstrumentInfo};
 use mesh_types::{BookHealth, InstrumentId};
 
 use crate::counts::Counts;
@@ -22,14 +24,15 @@ use crate::limits::{Priority, Sliding};
 use crate::message::Message;
 use crate::reader::{Language, Reader, Said};
 use crate::{hyperliquid, kraken, okx};
+use requests::{Request, hyperliquid_requests, information, kraken_requests, okx_requests, served};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Trade ids of an instrument that are remembered.
 const REMEMBERED_TRADES: usize = 1_024;
 /// First and longest pause before a book is subscribed again.
 const RESYNC_PAUSES_NS: (u64, u64) = (SECOND_NS / 4, 60 * SECOND_NS);
-/// Instruments of one request.
-const BATCH: usize = 50;
+/// After how long instruments are asked for again over HTTP, and where the answer did not come or was no good.
+const REFRESH_NS: (u64, u64) = (3_600 * SECOND_NS, 30 * SECOND_NS);
 
 /// What is followed of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,8 @@ pub enum Channel {
     Mark,
     /// Open interest.
     OpenInterest,
+    /// What may be ordered, and changes of it; its silence means nothing.
+    Instruments,
 }
 
 /// One channel of one instrument.
@@ -117,6 +122,8 @@ pub struct Feed {
     counts: Counts,
     unknown: VecDeque<String>,
     malformed: u64,
+    /// Requests over HTTP, and when each is due.
+    information: Vec<(Request, u64)>,
 }
 
 /// Kinds that say only that the connection is alive.
@@ -168,6 +175,7 @@ impl Feed {
             counts: Counts::new(),
             unknown: VecDeque::new(),
             malformed: 0,
+            information: information(language, subscriptions).into_iter().map(|request| (request, 0)).collect(),
         })
     }
 
@@ -244,7 +252,7 @@ impl Feed {
                         Message::Trade { trade, .. } if !is_new(trades, trade.instrument, trade.trade_id.get()) => {
                             return;
                         }
-                        Message::Candle { candle, .. } => close_before(candles, candle, on),
+                        Message::Candle { candle, past } => close_before(candles, candle, *past, on),
                         Message::Reply(reply) if reply.kind == "notice" => *reconnect = Some(Reconnect::Asked),
                         _ => {}
                     }
@@ -284,6 +292,7 @@ impl Feed {
     pub fn wake_ns(&self) -> u64 {
         let resync = self.resyncs.values().filter(|resync| resync.due).map(|resync| resync.at_ns).min();
         let ping = self.sent_ns.saturating_add(self.ping().1);
+        let ping = if self.out.is_empty() { ping } else { ping.min(self.sent_ns.saturating_add(SECOND_NS / 10)) };
         resync.unwrap_or(u64::MAX).min(ping).min(self.heard_ns.saturating_add(SECOND_NS))
     }
 
@@ -293,6 +302,35 @@ impl Feed {
         self.pace.acquire(now_ns, 1, Priority::Exit).ok()?;
         self.sent_ns = now_ns;
         self.out.pop_front()
+    }
+
+    /// The next request over HTTP, where one is due.
+    pub fn poll_request(&mut self, now_ns: u64) -> Option<Request> {
+        let (request, due_ns) = self.information.iter_mut().find(|(_, due_ns)| *due_ns <= now_ns)?;
+        *due_ns = now_ns.saturating_add(REFRESH_NS.1);
+        Some(*request)
+    }
+
+    /// The answer to a request; without one it is asked again later.
+    pub fn on_answer(&mut self, now_ns: u64, request: Request, body: &[u8], on: &mut dyn FnMut(Said<'_>)) {
+        let mut infos: Vec<InstrumentInfo> = Vec::new();
+        let read = self.reader.instruments(body, now_ns, &mut |info| {
+            if self.streams.keys().any(|(_, instrument)| *instrument == info.instrument) {
+                infos.push(InstrumentInfo { received_ns: now_ns.into(), ..*info });
+            }
+        });
+        if read.is_err() {
+            self.malformed += 1;
+            return;
+        }
+        let asked = self.information.iter_mut().find(|(asked, _)| *asked == request);
+        if let Some((_, due_ns)) = asked {
+            *due_ns = now_ns.saturating_add(REFRESH_NS.0);
+        }
+        for info in &infos {
+            self.reader.set_instrument(info);
+            on(Said::Message(&Message::Instrument(*info)));
+        }
     }
 
     const fn ping(&self) -> (&'static str, u64) {
@@ -322,6 +360,9 @@ impl Feed {
         let silent_ns = self.patience.stream_ns;
         let mut silent = Vec::new();
         for (subscription, stream) in &mut self.streams {
+            if subscription.0 == Channel::Instruments {
+                continue;
+            }
             if now_ns.saturating_sub(stream.heard_ns) <= silent_ns {
                 continue;
             }
@@ -347,97 +388,6 @@ impl Feed {
             Language::Hyperliquid => hyperliquid_requests(begin, subscriptions, out),
             Language::Binance(_) => {}
         }
-    }
-}
-
-/// The channel by which a venue tells this; `None` where it does not.
-const fn served(language: Language, channel: Channel) -> Option<Channel> {
-    match (language, channel) {
-        // Spot has none of these.
-        (Language::Kraken, Channel::Funding | Channel::Mark | Channel::OpenInterest) => None,
-        (Language::Hyperliquid, Channel::Mark | Channel::OpenInterest) => Some(Channel::Funding),
-        _ => Some(channel),
-    }
-}
-
-fn take_id(next_id: &mut u64) -> u64 {
-    let id = *next_id;
-    *next_id = next_id.wrapping_add(1);
-    id
-}
-
-fn kraken_requests(
-    begin: bool,
-    subscriptions: &[Subscription],
-    depth: usize,
-    next_id: &mut u64,
-    out: &mut VecDeque<String>,
-) {
-    use kraken::subscribe::{Channel as Kraken, DEPTHS, Method, request};
-    let depth = DEPTHS.into_iter().find(|served| *served >= depth).unwrap_or(1_000);
-    let mut groups: BTreeMap<Kraken, Vec<InstrumentId>> = BTreeMap::new();
-    for (channel, instrument) in subscriptions {
-        let channel = match channel {
-            Channel::Book => Kraken::Book(depth),
-            Channel::Quotes => Kraken::Quote,
-            Channel::Trades => Kraken::Trade,
-            Channel::Candles(minutes) => Kraken::Candle(*minutes),
-            Channel::Funding | Channel::Mark | Channel::OpenInterest => continue,
-        };
-        groups.entry(channel).or_default().push(*instrument);
-    }
-    let method = if begin { Method::Subscribe } else { Method::Unsubscribe };
-    for (channel, instruments) in groups {
-        for batch in instruments.chunks(BATCH) {
-            let symbols: Vec<_> = batch.iter().filter_map(InstrumentId::symbol).collect();
-            out.push_back(request(method, channel, symbols.iter().map(|symbol| symbol.as_str()), take_id(next_id)));
-        }
-    }
-}
-
-fn okx_requests(begin: bool, subscriptions: &[Subscription], next_id: &mut u64, out: &mut VecDeque<String>) {
-    use okx::subscribe::{Channel as Okx, Operation, request};
-    let operation = if begin { Operation::Subscribe } else { Operation::Unsubscribe };
-    for batch in subscriptions.chunks(BATCH) {
-        let symbols: Vec<_> = batch.iter().filter_map(|(channel, id)| Some((*channel, id.symbol()?))).collect();
-        let channels = symbols.iter().map(|(channel, symbol)| {
-            let channel = match channel {
-                Channel::Book => Okx::Books,
-                Channel::Quotes => Okx::Best,
-                Channel::Trades => Okx::Trades,
-                Channel::Candles(minutes) => Okx::Candle(*minutes),
-                Channel::Funding => Okx::FundingRate,
-                Channel::Mark => Okx::MarkPrice,
-                Channel::OpenInterest => Okx::OpenInterest,
-            };
-            (channel, symbol.as_str())
-        });
-        out.push_back(request(operation, channels, take_id(next_id)));
-    }
-}
-
-fn hyperliquid_requests(begin: bool, subscriptions: &[Subscription], out: &mut VecDeque<String>) {
-    use hyperliquid::subscribe::{Channel as Hyperliquid, Method, request};
-    let method = if begin { Method::Subscribe } else { Method::Unsubscribe };
-    for (channel, instrument) in subscriptions {
-        let Some(coin) = instrument.symbol() else { continue };
-        let interval;
-        let channel = match channel {
-            Channel::Book => Hyperliquid::Book,
-            Channel::Quotes => Hyperliquid::Best,
-            Channel::Trades => Hyperliquid::Trades,
-            Channel::Candles(minutes) => {
-                interval = match minutes {
-                    0..60 => format!("{minutes}m"),
-                    60..1_440 => format!("{}h", minutes / 60),
-                    _ => format!("{}d", minutes / 1_440),
-                };
-                Hyperliquid::Candle(&interval)
-            }
-            Channel::Funding => Hyperliquid::Context,
-            Channel::Mark | Channel::OpenInterest => continue,
-        };
-        out.push_back(request(method, channel, coin.as_str()));
     }
 }
 
@@ -478,11 +428,16 @@ fn is_new(
 }
 
 /// Tells the candle before as closed, where this one begins later and the venue did not say so.
-fn close_before(candles: &mut BTreeMap<(InstrumentId, u64), Candle>, candle: &Candle, on: &mut dyn FnMut(Said<'_>)) {
+fn close_before(
+    candles: &mut BTreeMap<(InstrumentId, u64), Candle>,
+    candle: &Candle,
+    past: bool,
+    on: &mut dyn FnMut(Said<'_>),
+) {
     let last = candles.entry((candle.instrument, candle.interval_ns.get())).or_insert(*candle);
     if candle.open_ns.get() > last.open_ns.get() && last.closed == 0 {
         let closed = Candle { closed: 1, ..*last };
-        on(Said::Message(&Message::Candle { candle: closed, past: false }));
+        on(Said::Message(&Message::Candle { candle: closed, past }));
     }
     if candle.open_ns.get() >= last.open_ns.get() {
         *last = *candle;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use mesh_book::{BinanceBook, Book, Exponents, Level, Reason, Step};
 use mesh_types::market::InstrumentInfo;
-use mesh_types::{BookHealth, InstrumentId, Side, Venue};
+use mesh_types::{BookHealth, InstrumentError, InstrumentId, Side, Venue};
 
 use crate::binance::depth::DepthBook;
 use crate::binance::event::{Depth, DepthUpdate, Event};
@@ -54,6 +54,29 @@ impl Language {
             Venue::Okx => Some(Self::Okx),
             Venue::Hyperliquid => Some(Self::Hyperliquid),
             _ => None,
+        }
+    }
+
+    /// The venue.
+    pub const fn venue(self) -> Venue {
+        match self {
+            Self::Binance(_) => Venue::Binance,
+            Self::Kraken => Venue::Kraken,
+            Self::Okx => Venue::Okx,
+            Self::Hyperliquid => Venue::Hyperliquid,
+        }
+    }
+
+    /// The instrument that the venue calls `symbol`.
+    ///
+    /// # Errors
+    /// When the symbol can't be one.
+    pub fn instrument(self, symbol: &str) -> Result<InstrumentId, InstrumentError> {
+        match self {
+            Self::Binance(market) => market.instrument(symbol),
+            Self::Kraken => kraken::instrument(symbol),
+            Self::Okx => okx::instrument(symbol),
+            Self::Hyperliquid => hyperliquid::instrument(symbol),
         }
     }
 }

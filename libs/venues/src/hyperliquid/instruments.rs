@@ -10,6 +10,13 @@ use crate::json::{JsonError, Scanner};
 
 type Result<T> = core::result::Result<T, JsonError>;
 
+/// Where what may be ordered is asked for, by posting one of the two bodies below.
+pub const PATH: &str = "/info";
+/// Asks for perpetuals.
+pub const META: &str = r#"{"type":"meta"}"#;
+/// Asks for spot pairs.
+pub const SPOT_META: &str = r#"{"type":"spotMeta"}"#;
+
 /// Decimals of a perpetual's price and size together, at most.
 pub const PERPETUAL_DECIMALS: u8 = 6;
 /// Decimals of a spot pair's price and size together, at most.

@@ -2,6 +2,10 @@
 //!
 //! Subscribing twice is answered with an error and harmless; a subscription is renewed by ending it first.
 
+/// Path of the socket.
+pub const PATH: &str = "/ws";
+/// Lengths of candles, in minutes.
+pub const CANDLE_MINUTES: [u64; 11] = [1, 3, 5, 15, 30, 60, 120, 240, 480, 720, 1_440];
 /// What keeps a connection open; the answer is the channel `pong`.
 pub const PING: &str = r#"{"method":"ping"}"#;
 /// After how long without traffic it is sent; the venue closes after 60 s.

@@ -2,6 +2,8 @@
 
 use core::fmt::Write as _;
 
+/// Path of the socket of market data.
+pub const PATH: &str = "/v2";
 /// Depths that a book can be subscribed with.
 pub const DEPTHS: [usize; 5] = [10, 25, 100, 500, 1_000];
 /// Lengths of candles, in minutes.

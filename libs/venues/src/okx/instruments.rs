@@ -1,12 +1,23 @@
 //! What may be ordered: the `instruments` channel, and `GET /api/v5/public/instruments`.
 
 use mesh_types::market::InstrumentInfo;
-use mesh_types::{Decimal64, FixedStr, InstrumentStatus};
+use mesh_types::{Decimal64, FixedStr, InstrumentKind, InstrumentStatus};
 
 use super::parse::{decimal_or_empty, instrument};
 use crate::json::{JsonError, Scanner};
 
 type Result<T> = core::result::Result<T, JsonError>;
+
+/// What OKX calls a kind of instruments (`instType`); `None` where it has none of it.
+pub const fn type_of(kind: InstrumentKind) -> Option<&'static str> {
+    match kind {
+        InstrumentKind::Spot => Some("SPOT"),
+        InstrumentKind::Swap => Some("SWAP"),
+        InstrumentKind::Future => Some("FUTURES"),
+        InstrumentKind::Option => Some("OPTION"),
+        _ => None,
+    }
+}
 
 /// The answer to `instruments`: calls `on` with each, and with its `instIdCode`, which orders on the socket name.
 ///

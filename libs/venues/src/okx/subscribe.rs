@@ -10,6 +10,8 @@ pub const PING_AFTER_NS: u64 = 20_000_000_000;
 pub const PUBLIC_PATH: &str = "/ws/v5/public";
 /// Path of the socket of candles.
 pub const BUSINESS_PATH: &str = "/ws/v5/business";
+/// Lengths of candles, in minutes.
+pub const CANDLE_MINUTES: [u64; 9] = [1, 3, 5, 15, 30, 60, 120, 240, 1_440];
 
 /// A channel of market data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use mesh_actor::{Actor, Context, Digest, TimerId};
+use mesh_adapter::connection::{Connection, Socket};
+use mesh_adapter::wire;
 use mesh_codec::{Message, packet};
 use mesh_types::limits::Limits;
 use mesh_types::market::VenueStatus;
@@ -16,10 +18,8 @@ use mesh_venues::binance::request::{self, Request};
 use mesh_venues::binance::stream::{DepthSpeed, Stream};
 use mesh_venues::binance::{Market, convert, rest};
 
-use crate::connection::{Connection, Socket};
 use crate::settings::Settings;
 use crate::symbol::Symbol;
-use crate::wire;
 
 const MARKET: Market = Market::Spot;
 const SECOND_NS: u64 = 1_000_000_000;

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use adapter_binance::bridge::Venue;
 use adapter_binance::{Feed, Settings};
+use mesh_adapter::bridge::Venue;
 use mesh_config::ProcessConfig;
 use mesh_runtime::actor::{Bridge, Input, PacketSender, Service, run_actor};
 use mesh_runtime::{About, BoxError, Process};
@@ -34,7 +34,7 @@ impl Service for Adapter {
     }
 
     fn bridge(process: &Process<Settings>, packets: PacketSender) -> Result<Option<Box<dyn Bridge>>, BoxError> {
-        Ok(Some(Box::new(Venue::start(&process.settings, packets)?)))
+        Ok(Some(Box::new(Venue::start(process.settings.endpoints(), packets)?)))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use mesh_adapter::bridge::Endpoints;
+use mesh_adapter::settings::{check_times, check_url};
 use mesh_runtime::Settings as _;
 use mesh_venues::binance::stream;
 use serde::Deserialize;
@@ -54,18 +56,8 @@ impl Default for Settings {
 
 impl mesh_runtime::Settings for Settings {
     fn validate(&self) -> Result<(), String> {
-        let url = |name: &str, url: &str, schemes: [&str; 2]| {
-            let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
-            match rest {
-                Some(host) if !host.is_empty() && !host.contains('/') => Ok(()),
-                _ => Err(format!(
-                    "{name}: expected {} or {} and a host, without a path, found {url:?}",
-                    schemes[0], schemes[1]
-                )),
-            }
-        };
-        url("rest_url", &self.rest_url, ["http://", "https://"])?;
-        url("stream_url", &self.stream_url, ["ws://", "wss://"])?;
+        check_url("rest_url", &self.rest_url, ["http://", "https://"], false)?;
+        check_url("stream_url", &self.stream_url, ["ws://", "wss://"], false)?;
         if self.symbols.is_empty() {
             return Err("symbols: expected at least one, as \"BTCUSDT\"".to_owned());
         }
@@ -83,9 +75,7 @@ impl mesh_runtime::Settings for Settings {
                 stream::MAX_STREAMS
             ));
         }
-        if self.silence_ms < 1000 || self.reconnect_min_ms == 0 || self.reconnect_max_ms < self.reconnect_min_ms {
-            return Err("expected silence_ms of at least 1000 and 0 < reconnect_min_ms <= reconnect_max_ms".to_owned());
-        }
+        check_times(self.silence_ms, self.reconnect_min_ms, self.reconnect_max_ms)?;
         if !(5..=5000).contains(&self.snapshot_limit) {
             return Err(format!("snapshot_limit: expected 5 to 5000, found {}", self.snapshot_limit));
         }
@@ -100,6 +90,15 @@ impl Settings {
     /// What is wrong with them.
     pub fn checked(self) -> Result<Self, String> {
         self.validate().map(|()| self)
+    }
+
+    /// Where the venue is.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            rest_url: self.rest_url.clone(),
+            stream_url: self.stream_url.clone(),
+            extra_ca_file: self.extra_ca_file.clone(),
+        }
     }
 }
 

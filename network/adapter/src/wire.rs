@@ -12,6 +12,10 @@ pub const CONNECT: u8 = 1;
 pub const CLOSE: u8 = 2;
 /// Request: get this path and query.
 pub const GET: u8 = 3;
+/// Request: send this text on the WebSocket.
+pub const SEND: u8 = 4;
+/// Request: post to the path before the first line's end the body, JSON, after it.
+pub const POST: u8 = 5;
 
 /// Packet: the WebSocket is open.
 pub const CONNECTED: u8 = 1;

@@ -1,0 +1,290 @@
+//! Carries out what an adapter's actor asks: WebSockets and HTTP requests, on a tokio thread. It decides nothing; each request
+//! gets exactly one answer, and each connection that was asked for and not closed ends with a `DISCONNECTED`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use mesh_runtime::BoxError;
+use mesh_runtime::actor::{Bridge, Closed, PacketSender};
+use mesh_types::system::ExternalRequest;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config, connect_async_tls_with_config,
+};
+
+use crate::proxy::{self, Proxy};
+use crate::tls::{self, explain};
+use crate::wire;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// From asking for a connection, or an answer, to having it.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest answer or frame that is taken; a packet holds no more.
+const MAX_BYTES: usize = 1_000_000;
+/// Connections at the same time.
+const MAX_SOCKETS: usize = 64;
+/// Of a refusal's text, in the log.
+const MAX_SAID_BYTES: usize = 200;
+/// Requests that may wait. A feed has one for each symbol under way, at most.
+const QUEUE_REQUESTS: usize = 1024;
+/// Texts that wait to be sent on one connection; the venue's pace keeps them few.
+const QUEUE_TEXTS: usize = 256;
+
+/// Where the venue is.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Where requests go: scheme and host, and a path in front of all others where there is one.
+    pub rest_url: String,
+    /// Where streams come from, likewise.
+    pub stream_url: String,
+    /// Certificates in PEM that are trusted beside the built-in roots.
+    pub extra_ca_file: Option<PathBuf>,
+}
+
+/// The way to the venue.
+#[derive(Debug)]
+pub struct Venue {
+    requests: mpsc::Sender<Ordered>,
+    speaking: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Ordered {
+    stream: u32,
+    kind: u8,
+    text: String,
+}
+
+impl Venue {
+    /// Starts the thread; it ends with the process.
+    ///
+    /// # Errors
+    /// When thread or HTTP client can't be made.
+    pub fn start(endpoints: Endpoints, packets: PacketSender) -> Result<Self, BoxError> {
+        // A second installation changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = tls::config(endpoints.extra_ca_file.as_deref())?;
+        let proxy_to = |url: &str| proxy::on_the_way(url, |name| std::env::var(name).ok());
+        let client = reqwest::Client::builder().timeout(TIMEOUT).tls_backend_preconfigured(tls.clone());
+        let client = match proxy_to(&endpoints.rest_url)? {
+            Some(proxy) => client.proxy(reqwest::Proxy::all(proxy.url)?),
+            None => client.no_proxy(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (requests, queue) = mpsc::channel(QUEUE_REQUESTS);
+        let speaking = Arc::new(AtomicUsize::new(0));
+        let worker = Worker {
+            proxy: proxy_to(&endpoints.stream_url)?,
+            rest_url: endpoints.rest_url,
+            stream_url: endpoints.stream_url,
+            tls: Arc::new(tls),
+            client: client.build()?,
+            packets,
+            speaking: Arc::clone(&speaking),
+        };
+        std::thread::Builder::new().name("venue".to_owned()).spawn(move || runtime.block_on(worker.run(queue)))?;
+        Ok(Self { requests, speaking })
+    }
+}
+
+impl Bridge for Venue {
+    fn request(&mut self, request: &ExternalRequest, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        if self.requests.try_send(Ordered { stream: request.stream.get(), kind: request.kind, text }).is_err() {
+            tracing::error!(stream = request.stream.get(), "the queue of requests to the venue is full or closed");
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.speaking.load(Ordering::Acquire) > 0
+    }
+}
+
+#[derive(Clone)]
+struct Worker {
+    rest_url: String,
+    stream_url: String,
+    proxy: Option<Proxy>,
+    tls: Arc<rustls::ClientConfig>,
+    client: reqwest::Client,
+    packets: PacketSender,
+    speaking: Arc<AtomicUsize>,
+}
+
+/// Counts a connection on which data came, until it ends, however it does.
+struct Speaking(Arc<AtomicUsize>);
+
+impl Speaking {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A connection under way.
+struct Open {
+    task: JoinHandle<()>,
+    texts: mpsc::Sender<String>,
+}
+
+impl Worker {
+    async fn run(self, mut queue: mpsc::Receiver<Ordered>) {
+        let mut sockets: BTreeMap<u32, Open> = BTreeMap::new();
+        while let Some(Ordered { stream, kind, text }) = queue.recv().await {
+            match kind {
+                wire::CONNECT => {
+                    sockets.retain(|_, open| !open.task.is_finished());
+                    if sockets.len() >= MAX_SOCKETS
+                        && let Some((_, oldest)) = sockets.pop_first()
+                    {
+                        oldest.task.abort();
+                    }
+                    let worker = self.clone();
+                    let (texts, to_send) = mpsc::channel(QUEUE_TEXTS);
+                    let task = tokio::spawn(async move { worker.follow(stream, &text, to_send).await });
+                    sockets.insert(stream, Open { task, texts });
+                }
+                wire::CLOSE => {
+                    if let Some(open) = sockets.remove(&stream) {
+                        open.task.abort();
+                    }
+                }
+                wire::SEND => {
+                    let sent = sockets.get(&stream).map(|open| open.texts.try_send(text));
+                    if !matches!(sent, Some(Ok(()))) {
+                        tracing::warn!(stream, "a text for a connection that is gone, or does not take it");
+                    }
+                }
+                wire::GET => {
+                    let worker = self.clone();
+                    tokio::spawn(async move { worker.ask(stream, &text, None).await });
+                }
+                wire::POST => {
+                    let worker = self.clone();
+                    tokio::spawn(async move {
+                        let (path, body) = text.split_once('\n').unwrap_or((&text, ""));
+                        worker.ask(stream, path, Some(body)).await;
+                    });
+                }
+                _ => tracing::error!(kind, "a request of an unknown kind"),
+            }
+        }
+    }
+
+    /// Reads one connection to its end.
+    async fn follow(&self, stream: u32, path: &str, texts: mpsc::Receiver<String>) {
+        let reason = match self.read(stream, path, texts).await {
+            Ok(reason) => reason,
+            // The process is stopping.
+            Err(Closed) => return,
+        };
+        tracing::warn!(stream, reason, "the venue's connection ended; the feed makes another");
+        let _ = self.packets.send(stream, wire::DISCONNECTED, reason.into_bytes()).await;
+    }
+
+    async fn read(&self, stream: u32, path: &str, mut texts: mpsc::Receiver<String>) -> Result<String, Closed> {
+        let url = format!("{}{path}", self.stream_url);
+        let mut socket = match tokio::time::timeout(TIMEOUT, self.connect(&url)).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(reason)) => return Ok(format!("{} can't be reached: {reason}", self.stream_url)),
+            Err(_) => return Ok(format!("{} does not answer", self.stream_url)),
+        };
+        self.packets.send(stream, wire::CONNECTED, Vec::new()).await?;
+        let mut speaking = None;
+        loop {
+            let message = tokio::select! {
+                message = socket.next() => message,
+                Some(text) = texts.recv() => match socket.send(Message::text(text)).await {
+                    Ok(()) => continue,
+                    Err(error) => return Ok(error.to_string()),
+                },
+            };
+            match message {
+                Some(Ok(Message::Text(text))) => self.take(stream, text.as_bytes()).await?,
+                Some(Ok(Message::Binary(bytes))) => self.take(stream, &bytes).await?,
+                Some(Ok(Message::Close(frame))) => {
+                    let reason = frame.map_or_else(String::new, |frame| format!(": {frame}"));
+                    return Ok(format!("the venue closed the connection{reason}"));
+                }
+                // Pings are answered by the library.
+                Some(Ok(_)) => continue,
+                Some(Err(error)) => return Ok(error.to_string()),
+                None => return Ok("the venue's connection ended".to_owned()),
+            }
+            if speaking.is_none() {
+                speaking = Some(Speaking::new(&self.speaking));
+                self.packets.wake();
+            }
+        }
+    }
+
+    /// Hands a frame over. Of one that is too large for a packet its beginning, which the actor counts as one that can't be
+    /// read.
+    async fn take(&self, stream: u32, frame: &[u8]) -> Result<(), Closed> {
+        let taken = if frame.len() <= MAX_BYTES { frame } else { frame.get(..MAX_SAID_BYTES).unwrap_or_default() };
+        if taken.len() < frame.len() {
+            tracing::warn!(stream, bytes = frame.len(), "a frame of more than {MAX_BYTES} bytes is passed over");
+        }
+        self.packets.send(stream, wire::TEXT, taken.to_vec()).await
+    }
+
+    async fn connect(&self, url: &str) -> Result<Socket, String> {
+        let tls = Some(Connector::Rustls(Arc::clone(&self.tls)));
+        let connected = match &self.proxy {
+            Some(proxy) => client_async_tls_with_config(url, proxy.connect(url).await?, None, tls).await,
+            None => connect_async_tls_with_config(url, None, false, tls).await,
+        };
+        connected.map(|(socket, _)| socket).map_err(|error| explain(&error))
+    }
+
+    async fn ask(&self, stream: u32, path: &str, body: Option<&str>) {
+        let answer = match self.fetch(path, body).await {
+            Ok((status, retry_after_s, body)) => {
+                if status != 200 {
+                    let said = String::from_utf8_lossy(body.get(..MAX_SAID_BYTES).unwrap_or(&body));
+                    tracing::warn!(path, status, said = &*said, "the venue refused a request; the feed asks again");
+                }
+                wire::answer(status, retry_after_s, &body)
+            }
+            Err(error) => {
+                tracing::warn!(path, error, "a request to the venue failed; the feed asks again");
+                wire::answer(0, 0, error.as_bytes())
+            }
+        };
+        let _ = self.packets.send(stream, wire::ANSWER, answer).await;
+    }
+
+    async fn fetch(&self, path: &str, body: Option<&str>) -> Result<(u16, u64, Vec<u8>), String> {
+        let url = format!("{}{path}", self.rest_url);
+        let request = match body {
+            None => self.client.get(url),
+            Some(body) => self.client.post(url).header("content-type", "application/json").body(body.to_owned()),
+        };
+        let mut response = request.send().await.map_err(|error| explain(&error))?;
+        let status = response.status().as_u16();
+        let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after_s = header.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BYTES {
+                return Err(format!("an answer of more than {MAX_BYTES} bytes to {path}"));
+            }
+        }
+        Ok((status, retry_after_s, body))
+    }
+}

@@ -1,0 +1,446 @@
+//! The actor around a venue's feeds: packets in, market messages and requests out.
+//!
+//! Symbols are spread over connections, of which each is a [`Feed`] of `mesh-venues`; that decides what to send, what to trust
+//! and when to connect anew, and this carries it between the feed and the mesh.
+
+use std::collections::BTreeMap;
+
+use mesh_actor::{Actor, Context, Digest, TimerId};
+use mesh_book::{PublicationHead, TopView};
+use mesh_codec::{Message, packet};
+use mesh_types::limits::Limits;
+use mesh_types::market::{InstrumentInfo, Mark, VenueStatus};
+use mesh_types::system::SnapshotRequest;
+use mesh_types::{FixedStr, InstrumentId, InstrumentKind, VenueState};
+use mesh_venues::feed::requests::{Request, path};
+use mesh_venues::feed::{Channel, Feed, Patience, Reconnect, Subscription};
+use mesh_venues::message::Message as Told;
+use mesh_venues::reader::{BookView, Language, Said};
+
+use crate::adapter::Exchange;
+use crate::connection::{Connection, Socket};
+use crate::settings::Settings;
+use crate::wire;
+
+const MILLISECOND_NS: u64 = 1_000_000;
+/// Snapshots for relays and subscribers are told at most so often; requests in between are answered together.
+const PUBLISH_AGAIN_NS: u64 = 100 * MILLISECOND_NS;
+/// A timer is not set nearer than this.
+const LEAST_WAIT_NS: u64 = 5 * MILLISECOND_NS;
+
+const PUBLISH_AGAIN: TimerId = TimerId(1);
+/// Plus the link's index: its connection is made again.
+const RECONNECT: u64 = 1_000_000;
+/// Plus the link's index: its feed wants to be woken.
+const WAKE: u64 = 2_000_000;
+
+/// One connection and what it follows.
+#[derive(Debug)]
+struct Link {
+    path: &'static str,
+    connection: Connection,
+    feed: Feed,
+    /// It was open before: what its subscriptions bring of the past was missed, and not history.
+    resumed: bool,
+    wake_ns: u64,
+}
+
+/// What was published of an instrument.
+#[derive(Debug)]
+struct Published {
+    view: TopView,
+    info: Option<InstrumentInfo>,
+    mark: Option<Mark>,
+    /// Opening times of the last closed candles, by interval.
+    closed_ns: BTreeMap<u64, u64>,
+}
+
+/// The feeds of a venue.
+#[derive(Debug)]
+pub struct Market {
+    language: Language,
+    links: Vec<Link>,
+    published: BTreeMap<InstrumentId, Published>,
+    requests: BTreeMap<u32, (usize, Request)>,
+    next_request: u32,
+    /// What the venue says of itself.
+    said: VenueState,
+    state: VenueState,
+    since_ns: u64,
+    published_again_ns: u64,
+}
+
+/// What is followed of an instrument.
+fn channels(instrument: InstrumentId, minutes: &[u64]) -> Vec<Channel> {
+    let mut channels = vec![Channel::Instruments, Channel::Book, Channel::Quotes, Channel::Trades];
+    channels.extend(minutes.iter().map(|minutes| Channel::Candles(*minutes)));
+    if matches!(instrument.kind(), Some(InstrumentKind::Swap | InstrumentKind::Perpetual)) {
+        channels.extend([Channel::Funding, Channel::Mark, Channel::OpenInterest]);
+    }
+    channels
+}
+
+impl Market {
+    /// Feeds that are not connected. `salt` tells the delays of several adapters apart.
+    ///
+    /// # Errors
+    /// When the settings can't be used.
+    pub fn new<E: Exchange>(settings: &Settings<E>, limits: Limits, salt: u64) -> Result<Self, String> {
+        let language = E::LANGUAGE;
+        let (instruments, minutes) = (settings.instruments()?, settings.candle_minutes()?);
+        let patience = Patience {
+            connection_ns: settings.silence_ms.saturating_mul(MILLISECOND_NS),
+            stream_ns: settings.stream_silence_ms.saturating_mul(MILLISECOND_NS),
+            ..Patience::default()
+        };
+        let mut links = Vec::new();
+        for instruments in instruments.chunks(settings.symbols_per_connection.max(1)) {
+            let mut by_path: BTreeMap<&'static str, Vec<Subscription>> = BTreeMap::new();
+            for instrument in instruments {
+                for channel in channels(*instrument, &minutes) {
+                    by_path.entry(path(language, channel)).or_default().push((channel, *instrument));
+                }
+            }
+            for (path, subscriptions) in by_path {
+                let feed = Feed::new(language, &subscriptions, settings.book_depth, patience)
+                    .ok_or_else(|| format!("{} has no feed", language.venue()))?;
+                let connection = Connection::new(
+                    settings.reconnect_min_ms.saturating_mul(MILLISECOND_NS),
+                    settings.reconnect_max_ms.saturating_mul(MILLISECOND_NS),
+                    salt.wrapping_add((links.len() as u64) << 32),
+                );
+                links.push(Link { path, connection, feed, resumed: false, wake_ns: u64::MAX });
+            }
+        }
+        let depth = settings.depth.unwrap_or(limits.order_levels).min(limits.order_levels);
+        let nothing = || Published { view: TopView::new(depth), info: None, mark: None, closed_ns: BTreeMap::new() };
+        Ok(Self {
+            language,
+            links,
+            published: instruments.into_iter().map(|instrument| (instrument, nothing())).collect(),
+            requests: BTreeMap::new(),
+            next_request: wire::FIRST_REQUEST,
+            said: VenueState::Up,
+            state: VenueState::Down,
+            since_ns: 0,
+            published_again_ns: 0,
+        })
+    }
+
+    /// How many of each kind of message the venue told, and frames that could not be read.
+    pub fn counts(&self) -> (BTreeMap<String, u64>, u64) {
+        let mut counts = BTreeMap::new();
+        for (kind, count) in self.links.iter().flat_map(|link| link.feed.counts().iter()) {
+            *counts.entry(kind.to_owned()).or_default() += count;
+        }
+        (counts, self.links.iter().map(|link| link.feed.malformed()).sum())
+    }
+
+    /// Calls `on` with each book.
+    pub fn books(&self, mut on: impl FnMut(&BookView<'_>)) {
+        self.links.iter().flat_map(|link| link.feed.reader().books()).for_each(|view| on(&view));
+    }
+
+    /// The stream of a link's connection, as the bridge knows it.
+    fn stream(&self, link: usize, used: u32) -> u32 {
+        let links = u32::try_from(self.links.len()).unwrap_or(u32::MAX);
+        used.saturating_mul(links).saturating_add(u32::try_from(link).unwrap_or(u32::MAX))
+    }
+
+    /// The link of a stream, where it is of the present connection.
+    fn link_of(&self, stream: u32) -> Option<(usize, u32)> {
+        let links = u32::try_from(self.links.len()).ok()?;
+        let (index, used) = ((stream % links) as usize, stream / links);
+        self.links.get(index)?.connection.is_current(used).then_some((index, used))
+    }
+
+    fn connect(&mut self, index: usize, context: &mut Context<'_>) {
+        let Some(link) = self.links.get_mut(index) else { return };
+        let (used, bytes) = (link.connection.open(context.now_ns()), link.path.as_bytes());
+        let stream = self.stream(index, used);
+        context.emit_tailed(&wire::request(stream, wire::CONNECT, bytes), bytes);
+    }
+
+    fn reconnect(&mut self, index: usize, reason: Reconnect, context: &mut Context<'_>) {
+        let Some(link) = self.links.get(index) else { return };
+        if let Socket::Opening(used) | Socket::Open(used) = link.connection.socket() {
+            context.emit_tailed(&wire::request(self.stream(index, used), wire::CLOSE, &[]), &[]);
+        }
+        let reason = match reason {
+            Reconnect::Silent => "silent: the connection is made again".to_owned(),
+            Reconnect::StreamSilent((channel, instrument)) => format!("{channel:?} of {instrument} is silent"),
+            Reconnect::Asked => "the venue is going down".to_owned(),
+        };
+        self.lost(index, &reason, context);
+    }
+
+    fn lost(&mut self, index: usize, reason: &str, context: &mut Context<'_>) {
+        let Self { links, published, .. } = self;
+        let Some(link) = links.get_mut(index) else { return };
+        context.count("disconnects", 1);
+        let delay_ns = link.connection.lost();
+        link.resumed |= link.feed.counts().total() > 0;
+        context.set_timer(TimerId(RECONNECT + index as u64), context.now_ns() + delay_ns);
+        link.feed.on_close();
+        for view in link.feed.reader().books() {
+            publish(published, &view, context.now_ns(), context);
+        }
+        self.set_state(reason, context);
+    }
+
+    /// Tells what the venue is, where that has changed.
+    fn set_state(&mut self, reason: &str, context: &mut Context<'_>) {
+        let open = self.links.iter().filter(|link| link.connection.is_open()).count();
+        let state = match open {
+            0 => VenueState::Down,
+            open if open < self.links.len() => VenueState::Degraded,
+            _ => self.said,
+        };
+        if self.state != state || self.since_ns == 0 {
+            self.state = state;
+            self.since_ns = context.now_ns();
+            context.emit(&self.status(reason));
+        }
+    }
+
+    fn status(&self, reason: &str) -> VenueStatus {
+        VenueStatus {
+            venue: self.language.venue().into(),
+            state: self.state.into(),
+            since_ns: self.since_ns.into(),
+            reason: FixedStr::truncated(reason),
+            ..VenueStatus::default()
+        }
+    }
+
+    fn on_packet(&mut self, message: &Message<'_>, context: &mut Context<'_>) {
+        let Some((head, bytes)) = packet::join(message) else { return };
+        if head.kind == wire::ANSWER {
+            return self.on_answer(head.stream, &bytes, head.received_ns, context);
+        }
+        let Some((index, used)) = self.link_of(head.stream) else { return context.count("late_packets", 1) };
+        match head.kind {
+            wire::CONNECTED => {
+                if let Some(link) = self.links.get_mut(index) {
+                    link.connection.opened(used, context.now_ns());
+                    link.feed.on_open(context.now_ns());
+                }
+                self.set_state("", context);
+                self.after(index, context);
+            }
+            wire::DISCONNECTED => self.lost(index, &String::from_utf8_lossy(&bytes), context),
+            wire::TEXT => self.on_text(index, &bytes, head.received_ns, context),
+            _ => context.count("bad_packet_kind", 1),
+        }
+    }
+
+    fn on_text(&mut self, index: usize, bytes: &[u8], received_ns: u64, context: &mut Context<'_>) {
+        let Self { links, published, said, .. } = self;
+        let Some(link) = links.get_mut(index) else { return };
+        let (malformed, before) = (link.feed.malformed(), *said);
+        let mut reason = None;
+        let resumed = link.resumed;
+        link.feed.on_frame(received_ns, bytes, &mut |told| match told {
+            Said::Message(Told::Status(status)) => {
+                *said = status.state.get().unwrap_or(VenueState::Up);
+                reason = Some(status.reason);
+            }
+            told => tell(published, told, resumed, received_ns, context),
+        });
+        if link.feed.malformed() == malformed {
+            link.connection.heard(context.now_ns());
+        } else {
+            context.count("bad_payload", 1);
+        }
+        while link.feed.poll_unknown().is_some() {
+            context.count("unknown_kinds", 1);
+        }
+        if *said != before {
+            self.set_state(reason.unwrap_or_default().as_str().unwrap_or_default(), context);
+        }
+        self.after(index, context);
+    }
+
+    fn on_answer(&mut self, stream: u32, bytes: &[u8], received_ns: u64, context: &mut Context<'_>) {
+        let Some((index, request)) = self.requests.remove(&stream) else { return context.count("late_packets", 1) };
+        let Self { links, published, .. } = self;
+        let Some(link) = links.get_mut(index) else { return };
+        match wire::parse_answer(bytes) {
+            Some((200, _, body)) => {
+                link.feed.on_answer(received_ns, request, body, &mut |told| {
+                    tell(published, told, false, received_ns, context);
+                });
+            }
+            // The feed asks again later.
+            _ => context.count("failed_requests", 1),
+        }
+        self.after(index, context);
+    }
+
+    /// Carries out what a feed wants now, and has it woken when it wants more.
+    fn after(&mut self, index: usize, context: &mut Context<'_>) {
+        let now_ns = context.now_ns();
+        if let Some(reason) = self.links.get(index).and_then(|link| link.feed.wants_reconnect())
+            && self.links.get(index).is_some_and(|link| link.connection.is_open())
+        {
+            return self.reconnect(index, reason, context);
+        }
+        let Some(Socket::Open(used)) = self.links.get(index).map(|link| link.connection.socket()) else { return };
+        let stream = self.stream(index, used);
+        let Some(link) = self.links.get_mut(index) else { return };
+        while let Some(text) = link.feed.poll_send(now_ns) {
+            context.emit_tailed(&wire::request(stream, wire::SEND, text.as_bytes()), text.as_bytes());
+        }
+        while let Some(request) = link.feed.poll_request(now_ns) {
+            let text = format!("{}\n{}", request.path, request.body);
+            context.emit_tailed(&wire::request(self.next_request, wire::POST, text.as_bytes()), text.as_bytes());
+            self.requests.insert(self.next_request, (index, request));
+            self.next_request = self.next_request.checked_add(1).unwrap_or(wire::FIRST_REQUEST);
+        }
+        let wake_ns = link.feed.wake_ns().max(now_ns + LEAST_WAIT_NS);
+        if wake_ns < link.wake_ns || link.wake_ns <= now_ns {
+            link.wake_ns = wake_ns;
+            context.set_timer(TimerId(WAKE + index as u64), wake_ns);
+        }
+    }
+
+    fn on_wake(&mut self, index: usize, context: &mut Context<'_>) {
+        let Self { links, published, .. } = self;
+        let Some(link) = links.get_mut(index) else { return };
+        let now_ns = context.now_ns();
+        link.wake_ns = u64::MAX;
+        link.feed.on_time(now_ns, &mut |told| tell(published, told, false, now_ns, context));
+        self.after(index, context);
+    }
+
+    fn publish_again(&mut self, instrument: InstrumentId, context: &mut Context<'_>) {
+        let now_ns = context.now_ns();
+        if now_ns.saturating_sub(self.published_again_ns) < PUBLISH_AGAIN_NS {
+            return context.set_timer(PUBLISH_AGAIN, self.published_again_ns + PUBLISH_AGAIN_NS);
+        }
+        self.published_again_ns = now_ns;
+        context.emit(&self.status(""));
+        let all = instrument == InstrumentId::default();
+        let Self { links, published, .. } = self;
+        for (_, published) in published.iter_mut().filter(|(id, _)| all || **id == instrument) {
+            if let Some(info) = &published.info {
+                context.emit(info);
+            }
+            if let Some(mark) = &published.mark {
+                context.emit(mark);
+            }
+            published.view.start_again();
+        }
+        for view in links.iter().flat_map(|link| link.feed.reader().books()) {
+            if all || view.instrument == instrument {
+                publish(published, &view, now_ns, context);
+            }
+        }
+    }
+}
+
+/// Publishes what has changed in a book's view, if anything.
+fn publish(
+    published: &mut BTreeMap<InstrumentId, Published>,
+    view: &BookView<'_>,
+    received_ns: u64,
+    context: &mut Context<'_>,
+) {
+    let Some(published) = published.get_mut(&view.instrument) else { return };
+    let Some(publication) = published.view.publish(view.book, view.sequence, view.health) else { return };
+    match publication.head.stamped(view.instrument, view.venue_ns, received_ns) {
+        PublicationHead::Snapshot(head) => context.emit_tailed(&head, publication.levels),
+        PublicationHead::Delta(head) => context.emit_tailed(&head, publication.levels),
+    };
+}
+
+/// Tells the mesh what a feed said. `resumed`: what is of the past was missed while the connection was away.
+fn tell(
+    published: &mut BTreeMap<InstrumentId, Published>,
+    said: Said<'_>,
+    resumed: bool,
+    received_ns: u64,
+    context: &mut Context<'_>,
+) {
+    let message = match said {
+        Said::Book(view) => {
+            if view.checksum_ok == Some(false) {
+                context.count("checksum_failures", 1);
+            }
+            return publish(published, &view, received_ns, context);
+        }
+        Said::Message(message) => message,
+    };
+    match message {
+        Told::Trade { past: true, .. } if !resumed => {}
+        Told::Trade { trade, .. } if published.contains_key(&trade.instrument) => drop(context.emit(trade)),
+        Told::Quote(quote) if published.contains_key(&quote.instrument) => drop(context.emit(quote)),
+        Told::Candle { candle, past } => {
+            let Some(published) = published.get_mut(&candle.instrument) else { return };
+            let last = published.closed_ns.get(&candle.interval_ns.get()).copied();
+            // The past is told where it closes a hole, and nothing is closed twice.
+            let is_new = last.is_none_or(|last| candle.open_ns.get() > last);
+            if is_new && (!past || resumed && last.is_some()) {
+                if candle.closed == 1 {
+                    published.closed_ns.insert(candle.interval_ns.get(), candle.open_ns.get());
+                }
+                context.emit(candle);
+            }
+        }
+        Told::Mark(update) => {
+            let Some(published) = published.get_mut(&update.instrument) else { return };
+            let mark = published.mark.get_or_insert_default();
+            update.merge_into(mark);
+            context.emit(mark);
+        }
+        Told::OpenInterest(interest) if published.contains_key(&interest.instrument) => drop(context.emit(interest)),
+        Told::Liquidation(one) if published.contains_key(&one.instrument) => drop(context.emit(one)),
+        Told::Instrument(info) => {
+            let Some(published) = published.get_mut(&info.instrument) else { return };
+            let rules = |info: &InstrumentInfo| InstrumentInfo { venue_ns: 0.into(), received_ns: 0.into(), ..*info };
+            if published.info.as_ref().map(rules) != Some(rules(info)) {
+                context.emit(info);
+            }
+            published.info = Some(*info);
+        }
+        Told::Reply(reply) if reply.error.is_some() => context.count("refused_requests", 1),
+        _ => {}
+    }
+}
+
+impl Actor for Market {
+    fn on_message(&mut self, message: &Message<'_>, context: &mut Context<'_>) {
+        match message.get::<SnapshotRequest>() {
+            Some(request) => self.publish_again(request.instrument, context),
+            None => self.on_packet(message, context),
+        }
+    }
+
+    fn on_timer(&mut self, timer: TimerId, context: &mut Context<'_>) {
+        let index = |base: u64, id: u64| usize::try_from(id - base).unwrap_or(usize::MAX);
+        match timer {
+            TimerId::START => (0..self.links.len()).for_each(|index| self.connect(index, context)),
+            PUBLISH_AGAIN => self.publish_again(InstrumentId::default(), context),
+            TimerId(id @ WAKE..) => self.on_wake(index(WAKE, id), context),
+            TimerId(id @ RECONNECT..) => self.connect(index(RECONNECT, id), context),
+            TimerId(_) => {}
+        }
+    }
+
+    fn state_digest(&self) -> u64 {
+        let digest = Digest::default().u64(self.state as u64).u64(self.since_ns).u64(u64::from(self.next_request));
+        let digest = self.links.iter().fold(digest, |digest, link| {
+            let digest = link.connection.digest(digest).u64(link.feed.counts().total()).u64(link.feed.malformed());
+            link.feed.reader().books().fold(digest, |digest, view| {
+                let digest = digest.u64(view.sequence).u64(view.health as u64);
+                let levels = view.book.bids().chain(view.book.asks());
+                levels.fold(digest, |digest, level| digest.i64(level.price).i64(level.quantity))
+            })
+        });
+        digest.value()
+    }
+}
+
+#[cfg(test)]
+#[path = "market_tests.rs"]
+mod tests;

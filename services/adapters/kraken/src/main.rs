@@ -1,0 +1,11 @@
+//! The Kraken adapter as a process.
+
+use std::process::ExitCode;
+
+use adapter_kraken::Kraken;
+use mesh_adapter::Adapter;
+use mesh_runtime::actor::run_actor;
+
+fn main() -> ExitCode {
+    run_actor::<Adapter<Kraken>>()
+}
