@@ -27,6 +27,8 @@ pub enum ErrorKind {
     },
     /// Another program's database.
     Foreign {
+        /// The application id that it should have.
+        expected: i64,
         /// Its application id.
         found: i64,
     },
@@ -73,13 +75,12 @@ impl fmt::Display for StoreError {
             ErrorKind::NewerSchema { found, known } => write!(
                 f,
                 "expected schema version {known} or older, found {found}: a later build wrote it; run that build, or move \
-                 the file away to start an empty ledger (its positions are then unknown to the mesh)"
+                 the file away to start an empty one (what it says is then unknown to the mesh)"
             ),
-            ErrorKind::Foreign { found } => write!(
+            ErrorKind::Foreign { expected, found } => write!(
                 f,
-                "expected a ledger of the mesh (application id {}), found the database of another program ({found}): check \
-                 the path",
-                crate::schema::APPLICATION_ID
+                "expected a database of the mesh (application id {expected}), found one of another program or kind ({found}): \
+                 check the path"
             ),
             ErrorKind::Corrupt(text) => write!(
                 f,

@@ -40,7 +40,7 @@ impl SqliteLedger {
             if check != "ok" {
                 return Err(ErrorKind::Corrupt(check));
             }
-            schema::migrate(&mut connection)?;
+            schema::migrate(&mut connection, schema::APPLICATION_ID, schema::MIGRATIONS)?;
             let last_seq = last_seq(&connection)?;
             Ok((connection, last_seq))
         };

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod error;
+pub mod history;
 pub mod ledger;
 mod net;
 pub mod read;

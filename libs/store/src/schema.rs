@@ -143,8 +143,9 @@ CREATE TABLE net_positions (
 /// The last version that this build knows.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Brings a database to [`VERSION`]; refuses another program's and a later build's.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<(), ErrorKind> {
+/// Brings a database to the last of its migrations; refuses another program's and a later build's.
+pub(crate) fn migrate(connection: &mut Connection, id: i64, migrations: &[&str]) -> Result<(), ErrorKind> {
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
     let number = |connection: &Connection, pragma: &str| -> rusqlite::Result<i64> {
         connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
     };
@@ -152,19 +153,18 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), ErrorKind> {
     let version = number(&transaction, "user_version")?;
     let application = number(&transaction, "application_id")?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION_ID && tables > 0 {
-        return Err(ErrorKind::Foreign { found: application });
+    if application != id && tables > 0 {
+        return Err(ErrorKind::Foreign { expected: id, found: application });
     }
-    if version > VERSION {
-        return Err(ErrorKind::NewerSchema { found: version, known: VERSION });
+    if version > known {
+        return Err(ErrorKind::NewerSchema { found: version, known });
     }
     let done = usize::try_from(version).unwrap_or(0);
-    for migration in MIGRATIONS.iter().skip(done) {
+    for migration in migrations.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
-    if version < VERSION {
-        transaction
-            .execute_batch(&format!("PRAGMA user_version = {VERSION}; PRAGMA application_id = {APPLICATION_ID};"))?;
+    if version < known {
+        transaction.execute_batch(&format!("PRAGMA user_version = {known}; PRAGMA application_id = {id};"))?;
     }
     transaction.commit()?;
     Ok(())

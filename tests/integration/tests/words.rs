@@ -20,7 +20,7 @@ fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), text)
 }
 
-const PROCESSES: [&str; 11] = [
+const PROCESSES: [&str; 12] = [
     "relay-market",
     "relay-signal",
     "relay-execution",
@@ -30,6 +30,7 @@ const PROCESSES: [&str; 11] = [
     "portfolio",
     "executor-paper",
     "recorder",
+    "history",
     "replayer",
     "sweep-serve",
 ];
