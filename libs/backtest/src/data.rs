@@ -4,6 +4,10 @@ use core::fmt;
 
 use mesh_kernel::Bar;
 
+use crate::inputs::{TimedValue, Values};
+
+const DAY_NS: u64 = 86_400_000_000_000;
+
 /// A bar and the time at which it opens.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TimedBar {
@@ -31,6 +35,8 @@ pub struct Series {
     pub bars: Vec<TimedBar>,
     /// Funding, times rising; empty for a market without.
     pub funding: Vec<Funding>,
+    /// Values of inputs beside the bars, times rising.
+    pub inputs: Values,
 }
 
 /// Data that can't be run over.
@@ -45,7 +51,7 @@ pub enum DataError {
     NotRising {
         /// Which series.
         symbol: String,
-        /// Index of the later bar or funding.
+        /// Index of the later bar, funding or value.
         index: usize,
     },
     /// Two series under one symbol.
@@ -95,14 +101,19 @@ impl Series {
         self.bars.iter().zip(self.bars.iter().skip(1)).map(|(a, b)| b.open_ns.saturating_sub(a.open_ns)).min()
     }
 
-    /// The same without what comes after its first `count` bars, funding of later times included.
+    /// The same without what comes after its first `count` bars, funding and inputs of later times included.
     #[must_use]
     pub fn truncated(&self, count: usize) -> Self {
         let end_ns = self.bars.get(count).map_or(u64::MAX, |next| next.open_ns);
+        let last = count.checked_sub(1).and_then(|last| self.bars.get(last));
+        let close_ns = last.map_or(0, |last| last.open_ns.saturating_add(self.interval_ns().unwrap_or(DAY_NS)));
         Self {
             symbol: self.symbol.clone(),
             bars: self.bars.iter().take(count).copied().collect(),
             funding: self.funding.iter().filter(|f| f.time_ns < end_ns).copied().collect(),
+            inputs: self.inputs.each_ref().map(|values| {
+                values.get(..values.partition_point(|value| value.time_ns <= close_ns)).unwrap_or(&[]).to_vec()
+            }),
         }
     }
 
@@ -112,7 +123,12 @@ impl Series {
         }
         let bars = self.bars.iter().zip(self.bars.iter().skip(1)).position(|(a, b)| a.open_ns >= b.open_ns);
         let mut fundings = self.funding.iter().zip(self.funding.iter().skip(1));
-        match bars.or_else(|| fundings.position(|(a, b)| a.time_ns >= b.time_ns)) {
+        let values = || {
+            let not_rising =
+                |values: &Vec<_>| values.array_windows().position(|[a, b]: &[TimedValue; 2]| a.time_ns >= b.time_ns);
+            self.inputs.iter().find_map(not_rising)
+        };
+        match bars.or_else(|| fundings.position(|(a, b)| a.time_ns >= b.time_ns)).or_else(values) {
             Some(index) => Err(DataError::NotRising { symbol: self.symbol.clone(), index: index + 1 }),
             None => Ok(()),
         }
@@ -142,7 +158,7 @@ pub fn check(series: &[Series]) -> Result<u64, DataError> {
             _ => {}
         }
     }
-    Ok(interval_ns.unwrap_or(86_400_000_000_000))
+    Ok(interval_ns.unwrap_or(DAY_NS))
 }
 
 #[cfg(test)]
@@ -151,7 +167,7 @@ mod tests {
 
     fn series(symbol: &str, times: &[u64]) -> Series {
         let bars = times.iter().map(|t| TimedBar { open_ns: *t, ..TimedBar::default() }).collect();
-        Series { symbol: symbol.into(), bars, funding: Vec::new() }
+        Series { symbol: symbol.into(), bars, ..Series::default() }
     }
 
     #[test]
@@ -165,9 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn truncation_cuts_funding_too() {
+    fn truncation_cuts_funding_and_inputs_too() {
         let funding = [5, 15, 25].map(|time_ns| Funding { time_ns, rate: 0.1 }).to_vec();
-        let cut = Series { funding, ..series("A", &[10, 20, 30]) }.truncated(1);
-        assert_eq!((cut.bars.len(), cut.funding.len()), (1, 2));
+        let mut inputs = Values::default();
+        inputs[4] = [5, 15, 20, 21].map(|time_ns| TimedValue { time_ns, value: 0.1 }).to_vec();
+        let cut = Series { funding, inputs, ..series("A", &[10, 20, 30]) }.truncated(1);
+        assert_eq!((cut.bars.len(), cut.funding.len(), cut.inputs[4].len()), (1, 2, 3), "values up to the close");
     }
 }

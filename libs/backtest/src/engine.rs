@@ -13,6 +13,7 @@ use mesh_kernel::{Action, Context, Side};
 use crate::data::{DataError, Series, TimedBar, check};
 use crate::decimals::Decimals;
 use crate::fills::Fills;
+use crate::inputs::InputRules;
 use crate::lane::{Lane, Wanted};
 use crate::ledger::At;
 use crate::outcome::{EquityPoint, OpenPosition, Outcome};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub breadth: bool,
     /// The symbol whose trend strategies are told as the leading market's.
     pub leader: Option<String>,
+    /// When values of inputs count.
+    pub inputs: InputRules,
     /// What was held before.
     pub initial: Vec<InitialPosition>,
 }
@@ -94,6 +97,7 @@ impl Settings {
             max_positions: 0,
             breadth: false,
             leader: None,
+            inputs: InputRules::DEFAULT,
             initial: Vec::new(),
         }
     }
@@ -160,6 +164,16 @@ pub fn run<D: Decider>(
     make: impl Fn(&Series) -> D,
 ) -> Result<Outcome, RunError> {
     let interval_ns = check(series)?;
+    run_of(series, settings, interval_ns, make)
+}
+
+/// The same with bars of this interval: a cut history may not show it.
+pub(crate) fn run_of<D: Decider>(
+    series: &[Series],
+    settings: &Settings,
+    interval_ns: u64,
+    make: impl Fn(&Series) -> D,
+) -> Result<Outcome, RunError> {
     series.iter().try_for_each(|one| check_prices(one, settings))?;
     let lane = |(i, one)| Lane::new(i, one, settings, interval_ns, make(one));
     let mut run = Run {
@@ -231,7 +245,7 @@ impl<D: Decider> Run<'_, D> {
         let (mut wanted, mut closed) = (Vec::new(), Vec::new());
         for (i, lane) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| is_now(lane)) {
             let Some(timed) = lane.next() else { continue };
-            let context = Context { funding_bp_8h: lane.funding_bp_8h, ..shared };
+            let context = lane.context(&shared);
             let (decision, entry) = lane.decide(timed, &context)?;
             self.digest = self.digest.u64(decision.digest);
             self.outcome.count_bar(timed, lane.watch.regime);

@@ -15,6 +15,7 @@ use mesh_kernel::{Action, Bar, Context, Decision, ExitReason, Side};
 use crate::data::{Series, TimedBar};
 use crate::engine::Settings;
 use crate::fills::{Turn, rate_of_bp};
+use crate::inputs;
 use crate::ledger::{At, Books, Order, Trade};
 use crate::strategy::Decider;
 use crate::watch::Watch;
@@ -54,7 +55,9 @@ pub(crate) struct Lane<'a, D> {
     /// Digest of each bar's decision.
     pub(crate) digests: Vec<u64>,
     pub(crate) trades: Vec<Trade>,
-    pub(crate) funding_bp_8h: Option<f64>,
+    funding_bp_8h: Option<f64>,
+    /// Inputs that are given, a value a bar.
+    inputs: [Vec<f64>; inputs::NAMES.len()],
     settings: &'a Settings,
     interval_ns: u64,
     symbol: usize,
@@ -77,6 +80,7 @@ impl<'a, D: Decider> Lane<'a, D> {
             digests: Vec::with_capacity(series.bars.len()),
             trades: Vec::new(),
             funding_bp_8h: None,
+            inputs: settings.inputs.columns(&series.inputs, &series.bars, interval_ns),
             settings,
             interval_ns,
             symbol,
@@ -90,6 +94,11 @@ impl<'a, D: Decider> Lane<'a, D> {
     /// The bar that comes next.
     pub(crate) fn next(&self) -> Option<&'a TimedBar> {
         self.series.bars.get(self.next_bar)
+    }
+
+    /// What is known beside the next bar at its close.
+    pub(crate) fn context(&self, shared: &Context) -> Context {
+        inputs::known(&self.inputs, self.next_bar, &Context { funding_bp_8h: self.funding_bp_8h, ..*shared })
     }
 
     /// Funding, then what waited for this open. A bar that can't be used fills nothing: what waits goes on waiting.

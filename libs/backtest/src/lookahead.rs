@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use crate::data::Series;
-use crate::engine::{RunError, Settings, run};
+use crate::data::{Series, check};
+use crate::engine::{RunError, Settings, run_of};
 use crate::strategy::Decider;
 
 /// A decision that changed when later bars were taken away.
@@ -37,7 +37,8 @@ pub fn find<D: Decider>(
     cuts: usize,
     make: impl Fn(&Series) -> D,
 ) -> Result<Option<LookAhead>, RunError> {
-    let whole = run(series, settings, &make)?;
+    let interval_ns = check(series)?;
+    let whole = run_of(series, settings, interval_ns, &make)?;
     let Some(first) = series.iter().max_by_key(|one| one.bars.len()) else { return Ok(None) };
     let bars = first.bars.len();
     for cut in (1..=cuts).map(|i| bars * i / (cuts + 1)).filter(|cut| *cut > 0) {
@@ -47,7 +48,8 @@ pub fn find<D: Decider>(
             series.iter().map(|one| one.truncated(one.bars.partition_point(|bar| bar.open_ns < end.open_ns))).collect();
         // A series that begins later has no bars yet; it can't have decided.
         let present: Vec<Series> = shorter.iter().filter(|one| !one.bars.is_empty()).cloned().collect();
-        let part = run(&present, settings, &make)?;
+        check(&present)?;
+        let part = run_of(&present, settings, interval_ns, &make)?;
         let indices = shorter.iter().enumerate().filter(|(_, one)| !one.bars.is_empty()).map(|(i, _)| i);
         for (decisions, index) in part.decisions.iter().zip(indices) {
             let Some(expected) = whole.decisions.get(index) else { continue };

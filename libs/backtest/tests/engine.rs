@@ -29,7 +29,7 @@ fn walk(seeds: &[u32]) -> Series {
         let low = (open.min(close) - f64::from((seed >> 24) % 100) * 0.01).max(0.01);
         TimedBar { open_ns: (i as u64 + 1) * MINUTE_NS, bar: Bar { open, high, low, close, volume: 1.0 } }
     });
-    Series { symbol: "X".into(), bars: bars.collect(), funding: Vec::new() }
+    Series { symbol: "X".into(), bars: bars.collect(), ..Series::default() }
 }
 
 fn market(length: u32) -> Series {
@@ -158,7 +158,7 @@ proptest! {
             let bar = Bar { open: *open, high: *high, low: *low, close: *close, volume: *volume };
             TimedBar { open_ns: (i as u64 + 1) * MINUTE_NS, bar }
         });
-        let series = Series { symbol: "X".into(), bars: bars.collect(), funding: Vec::new() };
+        let series = Series { symbol: "X".into(), bars: bars.collect(), ..Series::default() };
         let settings = settings(fills);
         if let Ok(outcome) = run(&[series], &settings, |_| momentum(&quick())) {
             prop_assert!(outcome.equity.iter().all(|point| settings.decimals.money(point.equity).is_finite()));
@@ -173,7 +173,7 @@ fn a_position_without_margin_is_closed_by_force() {
     let crash = Bar { open: 95.0, high: 95.0, low: 80.0, close: 90.0, volume: 1.0 };
     let bars = [flat, flat, crash, flat].into_iter().enumerate();
     let bars = bars.map(|(i, bar)| TimedBar { open_ns: (i as u64 + 1) * MINUTE_NS, bar }).collect();
-    let series = Series { symbol: "X".into(), bars, funding: Vec::new() };
+    let series = Series { symbol: "X".into(), bars, ..Series::default() };
     let held =
         InitialPosition { symbol: "X".into(), side: Side::Long, quantity: 10.0, entry_price: 100.0, stop_price: 0.0 };
     let margin = Margin { leverage: 10.0, maintenance_rate: 0.005, fee_rate: 500_000 };
@@ -289,7 +289,7 @@ impl Decider for Eager {
 fn flat(symbol: &str, bars: u64) -> Series {
     let bar = Bar { open: 100.0, high: 101.0, low: 99.0, close: 100.0, volume: 1.0 };
     let bars = (1..=bars).map(|i| TimedBar { open_ns: i * MINUTE_NS, bar }).collect();
-    Series { symbol: symbol.into(), bars, funding: Vec::new() }
+    Series { symbol: symbol.into(), bars, ..Series::default() }
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn series(csv: &str) -> Series {
         let open_ns = cells[0].parse::<u64>().unwrap() * 1_000_000;
         TimedBar { open_ns, bar: Bar { open: x(1), high: x(2), low: x(3), close: x(4), volume: x(5) } }
     };
-    Series { symbol: "X".into(), bars: csv.lines().skip(1).map(bar).collect(), funding: Vec::new() }
+    Series { symbol: "X".into(), bars: csv.lines().skip(1).map(bar).collect(), ..Series::default() }
 }
 
 fn decimals() -> Decimals {

@@ -6,6 +6,7 @@ use mesh_backtest::TimedBar;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
+use crate::meter::Meter;
 use crate::series::timed_bar;
 use crate::text::Fault;
 
@@ -13,7 +14,7 @@ const QUERY: &str =
     "SELECT symbol, ts_ms, open, high, low, close, volume FROM candles ORDER BY symbol, CAST(ts_ms AS INTEGER)";
 
 /// All candles of a database, by symbol, in the order of time. It is opened for reading only.
-pub(crate) fn read(path: &Path) -> Result<Vec<(String, Vec<TimedBar>)>, Fault> {
+pub(crate) fn read(path: &Path, meter: &mut Meter) -> Result<Vec<(String, Vec<TimedBar>)>, Fault> {
     let fault = |error: rusqlite::Error| {
         let asked = "expected a table candles (symbol, ts_ms, open, high, low, close, volume)";
         Fault::new(path, format!("{asked}: {error}"))
@@ -26,6 +27,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<(String, Vec<TimedBar>)>, Fault> {
     let mut number = 0;
     while let Some(row) = rows.next().map_err(fault)? {
         number += 1;
+        meter.take(size_of::<TimedBar>(), path)?;
         let wrong = |what| Fault::new(path, format!("candle {number} by symbol and time: {what}"));
         let (symbol, timed) = candle(row).map_err(wrong)?;
         match symbols.last_mut() {

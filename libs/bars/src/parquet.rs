@@ -8,10 +8,11 @@ use mesh_backtest::TimedBar;
 use mesh_columns::{Batch, Cell, ColumnsError, Kind, Reader};
 use mesh_kernel::Bar;
 
+use crate::meter::Meter;
 use crate::text::Fault;
 
 /// What the column of open times is called: times, or whole numbers of ms since 1970.
-const TIMES: [&str; 7] = ["ts_ms", "open_time", "timestamp", "time", "datetime", "date", "ts"];
+pub(crate) const TIMES: [&str; 7] = ["ts_ms", "open_time", "timestamp", "time", "datetime", "date", "ts"];
 const VALUES: [&str; 5] = ["open", "high", "low", "close", "volume"];
 const SYMBOL: &str = "symbol";
 const NS_OF_MS: u64 = 1_000_000;
@@ -24,7 +25,7 @@ const SYMBOL_COLUMN: usize = 1 + VALUES.len();
 pub(crate) type BySymbol = Vec<(Option<String>, Vec<TimedBar>)>;
 
 /// All bars of a file, by symbol where it has such a column, each in the order of time.
-pub(crate) fn read(path: &Path) -> Result<BySymbol, Fault> {
+pub(crate) fn read(path: &Path, meter: &mut Meter) -> Result<BySymbol, Fault> {
     let fault = |error: ColumnsError| Fault::new(path, error.to_string());
     let file = File::open(path).map_err(|error| Fault::new(path, format!("can't be read: {error}")))?;
     let reader = Reader::new(file).map_err(fault)?;
@@ -43,6 +44,7 @@ pub(crate) fn read(path: &Path) -> Result<BySymbol, Fault> {
     let mut symbols = Symbols::default();
     while let Some(batch) = batches.next_batch().map_err(fault)? {
         for row in 0..batch.rows() {
+            meter.take(size_of::<TimedBar>(), path)?;
             symbols.add(&batch, row).map_err(fault)?;
         }
     }
@@ -52,7 +54,7 @@ pub(crate) fn read(path: &Path) -> Result<BySymbol, Fault> {
     Ok(symbols.0)
 }
 
-fn is_time(kind: Kind) -> bool {
+pub(crate) fn is_time(kind: Kind) -> bool {
     matches!(kind, Kind::Time | Kind::I64 | Kind::U64)
 }
 
@@ -84,15 +86,20 @@ impl Symbols {
     }
 }
 
-fn timed_bar(batch: &Batch, row: usize) -> Result<TimedBar, ColumnsError> {
+/// The time of a row, ns since 1970.
+pub(crate) fn time_ns(batch: &Batch, row: usize) -> Result<u64, ColumnsError> {
     let in_ns = |ms: u64| (ms <= LAST_MS).then(|| ms * NS_OF_MS);
-    let open_ns = match batch.cell(TIME_COLUMN, row) {
+    let time_ns = match batch.cell(TIME_COLUMN, row) {
         Cell::Time(ns) => u64::try_from(ns).ok(),
         Cell::I64(ms) => u64::try_from(ms).ok().and_then(in_ns),
         Cell::U64(ms) => in_ns(ms),
         _ => None,
     };
-    let open_ns = open_ns.ok_or_else(|| batch.wrong(TIME_COLUMN, row, "a time after 1970, or ms since then"))?;
+    time_ns.ok_or_else(|| batch.wrong(TIME_COLUMN, row, "a time after 1970, or ms since then"))
+}
+
+fn timed_bar(batch: &Batch, row: usize) -> Result<TimedBar, ColumnsError> {
+    let open_ns = time_ns(batch, row)?;
     let mut values = [0.0; VALUES.len()];
     for (value, column) in values.iter_mut().zip(1..) {
         let number = batch.number(column, row)?;
@@ -108,6 +115,10 @@ mod tests {
     use super::*;
     use mesh_columns::{Field, Writer};
     use std::path::PathBuf;
+
+    fn read_all(path: &Path) -> Result<BySymbol, Fault> {
+        read(path, &mut Meter::default())
+    }
 
     type Row = (&'static str, i64, f64);
 
@@ -134,8 +145,8 @@ mod tests {
         let ms = written(dir.path(), "ms", ("ts_ms", Kind::I64), false, &[("", 60_000, 1.5), ("", 120_000, 2.5)]);
         let rows = [("", 60_000_000_000, 1.5), ("", 120_000_000_000, 2.5)];
         let times = written(dir.path(), "times", ("Timestamp", Kind::Time), false, &rows);
-        let read_ms = read(&ms).unwrap();
-        assert_eq!(read_ms, read(&times).unwrap());
+        let read_ms = read_all(&ms).unwrap();
+        assert_eq!(read_ms, read_all(&times).unwrap());
         assert_eq!((read_ms.len(), &read_ms[0].0, read_ms[0].1[1].bar.close), (1, &None, 2.5));
     }
 
@@ -143,7 +154,7 @@ mod tests {
     fn a_file_may_hold_several_symbols() {
         let dir = tempfile::tempdir().unwrap();
         let rows = [("BTC", 1, 1.0), ("ETH", 1, 2.0), ("BTC", 2, 3.0)];
-        let read = read(&written(dir.path(), "f", ("open_time", Kind::I64), true, &rows)).unwrap();
+        let read = read_all(&written(dir.path(), "f", ("open_time", Kind::I64), true, &rows)).unwrap();
         let found: Vec<_> = read.iter().map(|(symbol, bars)| (symbol.as_deref().unwrap(), bars.len())).collect();
         assert_eq!(found, [("BTC", 2), ("ETH", 1)]);
     }
@@ -153,7 +164,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let fault = |time: (&str, Kind), rows: &[Row]| {
             let path = written(dir.path(), "f.parquet", time, false, rows);
-            let text = read(&path).unwrap_err().to_string();
+            let text = read_all(&path).unwrap_err().to_string();
             text.split_once("f.parquet: ").unwrap().1.to_owned()
         };
         let twice = fault(("ts_ms", Kind::I64), &[("", 1, 1.0), ("", 1, 1.0)]);
@@ -166,6 +177,6 @@ mod tests {
         assert!(infinite.contains("column `Open`, row group 0, row 0: expected a number, found inf"), "{infinite}");
         assert!(fault(("ts", Kind::I64), &[]).contains("at least one row"));
         std::fs::write(dir.path().join("text.parquet"), "ts_ms,open").unwrap();
-        assert!(read(&dir.path().join("text.parquet")).unwrap_err().to_string().contains("a whole Parquet file"));
+        assert!(read_all(&dir.path().join("text.parquet")).unwrap_err().to_string().contains("a whole Parquet file"));
     }
 }

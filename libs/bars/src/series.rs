@@ -8,8 +8,10 @@ use mesh_backtest::{Funding, Series, TimedBar};
 use mesh_kernel::Bar;
 
 use crate::candles;
+use crate::inputs;
+use crate::meter::Meter;
 use crate::parquet::{self, BySymbol};
-use crate::text::{Fault, read, rows};
+use crate::text::{Fault, Rows, each_line, rows};
 
 /// Header of bars: open time, prices, volume of the base.
 const BARS_HEADER: &str = "ts_ms,open,high,low,close,volume";
@@ -40,18 +42,18 @@ impl Source {
 }
 
 /// The symbol of a file: that of a folder `symbol=BTCUSDT` above it, or how its name begins (`BTCUSDT_5m.csv.gz`).
-fn symbol_of(path: &Path) -> String {
+pub(crate) fn symbol_of(path: &Path) -> String {
     let folders = path.ancestors().skip(1).filter_map(|folder| folder.file_name()?.to_str()?.strip_prefix(PARTITION));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let of_name = name.split(['_', '.']).next().unwrap_or_default();
     folders.take(1).next().unwrap_or(of_name).to_owned()
 }
 
-fn is_database(path: &Path) -> bool {
+pub(crate) fn is_database(path: &Path) -> bool {
     path.extension().is_some_and(|extension| ["sqlite", "sqlite3", "db"].iter().any(|known| extension == *known))
 }
 
-fn is_parquet(path: &Path) -> bool {
+pub(crate) fn is_parquet(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "parquet")
 }
 
@@ -86,7 +88,7 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
 /// # Errors
 /// Where it can't be read, is no such file, or has several symbols.
 pub fn bars(path: &Path) -> Result<Vec<TimedBar>, Fault> {
-    let mut symbols = of_file(path)?;
+    let mut symbols = of_file(path, &mut Meter::default())?;
     match (symbols.pop(), symbols.len()) {
         (Some((_, bars)), 0) => Ok(bars),
         (_, others) => Err(Fault::new(path, format!("expected bars of one symbol, found {} symbols", others + 1))),
@@ -94,16 +96,21 @@ pub fn bars(path: &Path) -> Result<Vec<TimedBar>, Fault> {
 }
 
 /// Bars of a file, by symbol where the file says which.
-fn of_file(path: &Path) -> Result<BySymbol, Fault> {
+fn of_file(path: &Path, meter: &mut Meter) -> Result<BySymbol, Fault> {
     if is_database(path) {
-        return Ok(candles::read(path)?.into_iter().map(|(symbol, bars)| (Some(symbol), bars)).collect());
+        return Ok(candles::read(path, meter)?.into_iter().map(|(symbol, bars)| (Some(symbol), bars)).collect());
     }
-    if is_parquet(path) { parquet::read(path) } else { Ok(vec![(None, csv(path)?)]) }
+    if is_parquet(path) { parquet::read(path, meter) } else { Ok(vec![(None, csv(path, meter)?)]) }
 }
 
-fn csv(path: &Path) -> Result<Vec<TimedBar>, Fault> {
-    let rows = rows::<5>(path, &read(path)?, BARS_HEADER)?;
-    Ok(rows.into_iter().map(timed_bar).collect())
+fn csv(path: &Path, meter: &mut Meter) -> Result<Vec<TimedBar>, Fault> {
+    let mut rows = Rows::<5>::new(BARS_HEADER);
+    each_line(path, |number, line| {
+        meter.take(size_of::<TimedBar>(), path)?;
+        rows.line(path, number, line)
+    })?;
+    // As large as a row: the memory is used again.
+    Ok(rows.end(path)?.into_iter().map(timed_bar).collect())
 }
 
 /// A bar of a row: open time in ms, then open, high, low, close, volume.
@@ -140,43 +147,60 @@ impl Joined {
     }
 }
 
-/// All series, each with the funding of its symbol; only `symbols`, where there are any.
+/// What is to be read.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Files or folders of bars.
+    pub bars: Vec<Source>,
+    /// Files of funding.
+    pub funding: Vec<Source>,
+    /// Files or folders of inputs beside the bars.
+    pub inputs: Vec<Source>,
+    /// Only these symbols; all, where there are none.
+    pub symbols: Vec<String>,
+    /// Most bytes of bars and inputs that are held; none for no bound.
+    pub most_bytes: Option<u64>,
+}
+
+/// All series, each with the funding and the inputs of its symbol.
 ///
 /// # Errors
-/// Where a file can't be read or is no such file, two files contradict each other, or a symbol that is asked for has no
-/// bars.
-pub fn series(sources: &[Source], fundings: &[Source], symbols: &[String]) -> Result<Vec<Series>, Fault> {
+/// Where a file can't be read or is no such file, two files contradict each other, a symbol that is asked for has no bars, or
+/// more than what may be held is there.
+pub fn series(wanted: &Wanted) -> Result<Vec<Series>, Fault> {
+    let mut meter = Meter::new(wanted.most_bytes.unwrap_or(u64::MAX));
     let mut joined = Joined::default();
-    for source in sources {
+    for source in &wanted.bars {
         for path in files(&source.path)? {
-            for (symbol, bars) in of_file(&path)? {
+            for (symbol, bars) in of_file(&path, &mut meter)? {
                 let symbol = source.symbol.clone().or(symbol).unwrap_or_else(|| symbol_of(&path));
                 joined.add(&path, &symbol, bars)?;
             }
         }
     }
-    let mut fundings: BTreeMap<String, Vec<Funding>> = fundings.iter().map(funding).collect::<Result<_, _>>()?;
+    let mut fundings: BTreeMap<String, Vec<Funding>> = wanted.funding.iter().map(funding).collect::<Result<_, _>>()?;
+    let mut inputs = inputs::read(&wanted.inputs, &mut meter)?;
     let found: Vec<&str> = joined.0.iter().map(|(symbol, _)| symbol.as_str()).collect();
-    let found = found.join(", ");
-    joined.0.retain(|(symbol, _)| symbols.is_empty() || symbols.contains(symbol));
-    let with_funding = |(symbol, bars): (String, Vec<TimedBar>)| {
-        let funding = fundings.remove(&symbol).unwrap_or_default();
-        Series { symbol, bars, funding }
-    };
-    let series: Vec<Series> = joined.0.into_iter().map(with_funding).collect();
-    let unknown = |name: &&String| !series.iter().any(|series| series.symbol == **name);
-    if let Some(name) = symbols.iter().find(unknown).or_else(|| fundings.keys().next()) {
-        let first = sources.first().map_or_else(PathBuf::new, |source| source.path.clone());
-        return Err(Fault::new(
-            &first,
-            format!("no bars of {name}, found {found}: name a file's symbol as SYMBOL=FILE"),
-        ));
+    let is_known = |symbol: &str| found.contains(&symbol);
+    let asked = wanted.symbols.iter().chain(fundings.keys()).chain(inputs.keys());
+    if let Some(name) = asked.into_iter().find(|name| !is_known(name)) {
+        let first = wanted.bars.first().map_or_else(PathBuf::new, |source| source.path.clone());
+        let found = found.join(", ");
+        let what = format!("no bars of {name}, found {found}: name a file's symbol as SYMBOL=FILE");
+        return Err(Fault::new(&first, what));
     }
-    Ok(series)
+    let is_wanted = |symbol: &String| wanted.symbols.is_empty() || wanted.symbols.contains(symbol);
+    let mut series_of = |(symbol, bars): (String, Vec<TimedBar>)| Series {
+        funding: fundings.remove(&symbol).unwrap_or_default(),
+        inputs: inputs.remove(&symbol).unwrap_or_default(),
+        symbol,
+        bars,
+    };
+    Ok(joined.0.into_iter().filter(|(symbol, _)| is_wanted(symbol)).map(&mut series_of).collect())
 }
 
 fn funding(source: &Source) -> Result<(String, Vec<Funding>), Fault> {
-    let rows = rows::<1>(&source.path, &read(&source.path)?, FUNDING_HEADER)?;
+    let rows = rows::<1>(&source.path, FUNDING_HEADER)?;
     let symbol = source.symbol.clone().unwrap_or_else(|| symbol_of(&source.path));
     Ok((symbol, rows.into_iter().map(|(ms, [rate])| Funding { time_ns: ms * MS, rate }).collect()))
 }
@@ -205,11 +229,14 @@ mod tests {
         };
         write("A_2.csv", &(row(1, 9.0) + &row(3, 9.0)));
         write("A_1.csv", &(row(2, 9.0) + &row(3, 9.0)));
-        let all = || series(&[Source { symbol: None, path: dir.path().to_owned() }], &[], &[]);
+        let bars = vec![Source { symbol: None, path: dir.path().to_owned() }];
+        let all = || series(&Wanted { bars: bars.clone(), ..Wanted::default() });
         let joined = all().unwrap();
         assert_eq!(joined.len(), 1);
         let times: Vec<u64> = joined[0].bars.iter().map(|timed| timed.open_ns / MS).collect();
         assert_eq!((joined[0].symbol.as_str(), times), ("A", vec![1, 2, 3]));
+        let little = series(&Wanted { bars: bars.clone(), most_bytes: Some(200), ..Wanted::default() });
+        assert!(little.unwrap_err().to_string().contains("take more than 0 MB"), "five bars are 240 bytes");
         write("A_3.csv", &row(3, 8.0));
         assert!(all().unwrap_err().to_string().contains("A has another bar at 3"));
     }

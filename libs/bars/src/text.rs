@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -46,7 +46,7 @@ impl std::error::Error for Fault {}
 /// # Errors
 /// Where it can't be read, or is no UTF-8.
 pub fn read(path: &Path) -> Result<String, Fault> {
-    let fault = |error: std::io::Error| Fault::new(path, format!("can't be read: {error}"));
+    let fault = |error: std::io::Error| unreadable(path, &error);
     let file = File::open(path).map_err(fault)?;
     let mut text = String::new();
     if path.extension().is_some_and(|extension| extension == "gz") {
@@ -57,33 +57,104 @@ pub fn read(path: &Path) -> Result<String, Fault> {
     Ok(text)
 }
 
+/// The longest line of a text file, bytes.
+const LINE_MAX: u64 = 1 << 20;
+
+/// The lines of a file that are not blank, trimmed, with their numbers from 1; one is held at a time. Unpacked where the name
+/// ends in `.gz`.
+pub(crate) fn each_line(path: &Path, each: impl FnMut(usize, &str) -> Result<(), Fault>) -> Result<(), Fault> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        lines_of(path, BufReader::new(MultiGzDecoder::new(file)), each)
+    } else {
+        lines_of(path, BufReader::new(file), each)
+    }
+}
+
+fn lines_of(
+    path: &Path,
+    mut reader: impl BufRead,
+    mut each: impl FnMut(usize, &str) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut line = String::new();
+    for number in 1.. {
+        line.clear();
+        let read = reader.by_ref().take(LINE_MAX).read_line(&mut line).map_err(|error| unreadable(path, &error))?;
+        if read == 0 {
+            break;
+        }
+        if read as u64 == LINE_MAX && !line.ends_with('\n') {
+            return Err(Fault::at(path, number, format!("expected a line of at most {LINE_MAX} bytes")));
+        }
+        let line = line.trim();
+        if number == 1 || !line.is_empty() {
+            each(number, line)?;
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
+    Fault::new(path, format!("can't be read: {error}"))
+}
+
 /// The rows of a CSV file with this header, as times and numbers. Times (the first column, ms) must rise.
 ///
 /// # Errors
-/// Where the header is another, a row has other cells, a time does not rise, or there is no row.
-pub fn rows<const N: usize>(path: &Path, text: &str, header: &str) -> Result<Vec<(u64, [f64; N])>, Fault> {
-    let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line.trim()));
-    match lines.next() {
-        Some((_, found)) if found.trim_start_matches('\u{feff}') == header => {}
-        found => {
-            let found = found.map_or("an empty file", |(_, found)| found);
-            return Err(Fault::at(path, 1, format!("expected the header `{header}`, found `{found}`")));
-        }
+/// Where the file can't be read, the header is another, a row has other cells, a time does not rise, or there is no row.
+pub fn rows<const N: usize>(path: &Path, header: &str) -> Result<Vec<(u64, [f64; N])>, Fault> {
+    let mut rows = Rows::new(header);
+    each_line(path, |number, line| rows.line(path, number, line))?;
+    rows.end(path)
+}
+
+/// Rows of a CSV file, line by line.
+pub(crate) struct Rows<'a, const N: usize> {
+    header: &'a str,
+    has_header: bool,
+    rows: Vec<(u64, [f64; N])>,
+}
+
+impl<'a, const N: usize> Rows<'a, N> {
+    pub(crate) const fn new(header: &'a str) -> Self {
+        Self { header, has_header: false, rows: Vec::new() }
     }
-    let mut rows: Vec<(u64, [f64; N])> = Vec::new();
-    for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
+
+    /// Takes a line.
+    pub(crate) fn line(&mut self, path: &Path, number: usize, line: &str) -> Result<(), Fault> {
+        let header = self.header;
+        if !self.has_header {
+            if line.trim_start_matches('\u{feff}') != header {
+                return Err(Fault::at(path, 1, format!("expected the header `{header}`, found `{line}`")));
+            }
+            self.has_header = true;
+            return Ok(());
+        }
         let row = row::<N>(line, header).map_err(|what| Fault::at(path, number, what))?;
-        if let Some((before, _)) = rows.last().filter(|(before, _)| *before >= row.0) {
+        if let Some((before, _)) = self.rows.last().filter(|(before, _)| *before >= row.0) {
             let what = format!("expected a time after {before}, found {}: sort the rows and drop repeats", row.0);
             return Err(Fault::at(path, number, what));
         }
-        rows.push(row);
+        self.rows.push(row);
+        Ok(())
     }
-    if rows.is_empty() {
-        Err(Fault::new(path, "expected at least one row after the header, found none"))
-    } else {
-        Ok(rows)
+
+    /// All of them.
+    pub(crate) fn end(self, path: &Path) -> Result<Vec<(u64, [f64; N])>, Fault> {
+        if !self.has_header {
+            return Err(Fault::at(path, 1, format!("expected the header `{}`, found `an empty file`", self.header)));
+        }
+        if self.rows.is_empty() {
+            return Err(Fault::new(path, "expected at least one row after the header, found none"));
+        }
+        Ok(self.rows)
     }
+}
+
+/// Ms since 1970, of which nanoseconds are counted in 64 bits.
+pub(crate) fn time_of_ms(cell: &str) -> Result<u64, String> {
+    let time = cell.parse::<u64>().ok().filter(|ms| *ms <= u64::MAX / 1_000_000 / 2);
+    time.ok_or_else(|| format!("expected ms since 1970 in ts_ms, found `{cell}`"))
 }
 
 fn row<const N: usize>(line: &str, header: &str) -> Result<(u64, [f64; N]), String> {
@@ -92,11 +163,7 @@ fn row<const N: usize>(line: &str, header: &str) -> Result<(u64, [f64; N]), Stri
         return Err(format!("expected {} cells ({header}), found {}", N + 1, cells.len()));
     }
     let names = header.split(',').skip(1);
-    let time = cells.first().and_then(|cell| cell.parse::<u64>().ok());
-    // A time of which nanoseconds are counted in 64 bits.
-    let time = time.filter(|ms| *ms <= u64::MAX / 1_000_000 / 2);
-    let time =
-        time.ok_or_else(|| format!("expected ms since 1970 in ts_ms, found `{}`", cells.first().unwrap_or(&"")))?;
+    let time = time_of_ms(cells.first().unwrap_or(&""))?;
     let mut values = [0.0; N];
     for ((value, cell), name) in values.iter_mut().zip(cells.iter().skip(1)).zip(names) {
         let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
@@ -109,13 +176,19 @@ fn row<const N: usize>(line: &str, header: &str) -> Result<(u64, [f64; N]), Stri
 mod tests {
     use super::*;
 
+    fn rows_of(text: &str) -> Result<Vec<(u64, [f64; 2])>, Fault> {
+        let (path, mut rows) = (Path::new("f.csv"), Rows::new("ts_ms,a,b"));
+        lines_of(path, text.as_bytes(), |number, line| rows.line(path, number, line))?;
+        rows.end(path)
+    }
+
     fn fault(text: &str) -> String {
-        rows::<2>(Path::new("f.csv"), text, "ts_ms,a,b").unwrap_err().to_string()
+        rows_of(text).unwrap_err().to_string()
     }
 
     #[test]
     fn rows_are_read() {
-        let read = rows::<2>(Path::new("f"), "ts_ms,a,b\r\n10,1.5,2\r\n\r\n20,-3,4e1\r\n", "ts_ms,a,b").unwrap();
+        let read = rows_of("ts_ms,a,b\r\n10,1.5,2\r\n\r\n20,-3,4e1\r\n").unwrap();
         assert_eq!(read, [(10, [1.5, 2.0]), (20, [-3.0, 40.0])]);
     }
 
@@ -129,5 +202,8 @@ mod tests {
         assert!(fault("ts_ms,a,b\n-1,2,3\n").contains("expected ms since 1970"));
         assert!(fault("ts_ms,a,b\n").contains("at least one row"));
         assert!(fault("").contains("an empty file"));
+        assert!(
+            fault(&format!("ts_ms,a,b\n{}", "1".repeat(2 << 20))).starts_with("f.csv:2: expected a line of at most")
+        );
     }
 }

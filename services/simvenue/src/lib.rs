@@ -2,6 +2,5 @@
 
 pub mod binance;
 pub mod core;
-pub mod public;
 pub mod server;
 pub mod settings;

@@ -408,7 +408,7 @@ impl<'a, S: TickStrategy> Run<'a, S> {
         let (orders, late_trades) = (self.desk.orders() as u64, self.bars.late);
         let activity = Activity { orders, late_trades, ..self.ledger.activity };
         let funding = self.settings.funding.clone();
-        let series = Series { symbol: self.settings.symbol.clone(), bars: self.series, funding };
+        let series = Series { symbol: self.settings.symbol.clone(), bars: self.series, funding, ..Series::default() };
         Ok(TickOutcome { outcome, series, activity, decided_ns: self.decided_ns })
     }
 }

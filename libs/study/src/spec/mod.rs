@@ -9,10 +9,11 @@ mod names;
 mod parameters;
 mod read;
 
+use mesh_backtest::InputRules;
 use mesh_kernel::ParamSpec;
 use mesh_optimize::prune::Pruner;
 use mesh_optimize::{Point, Space, Value};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::objective::Objective;
 
@@ -38,6 +39,12 @@ pub struct Data {
     /// Files of funding, likewise.
     #[serde(skip)]
     pub funding: Vec<String>,
+    /// Files of inputs beside the bars, likewise.
+    #[serde(skip)]
+    pub inputs: Vec<String>,
+    /// When their values count; nothing where there are none.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "input_rules")]
+    pub input_rules: Option<InputRules>,
     /// Only these symbols; all, if empty.
     pub symbols: Vec<String>,
     /// Swept before, judged after.
@@ -48,6 +55,10 @@ pub struct Data {
     pub breadth: bool,
     /// The symbol whose trend strategies are told as the leading market's.
     pub leader: Option<String>,
+}
+
+fn input_rules<S: Serializer>(rules: &Option<InputRules>, to: S) -> Result<S::Ok, S::Error> {
+    rules.map(|InputRules { delay_ns, max_age_ns }| (delay_ns, max_age_ns)).serialize(to)
 }
 
 /// Stopping early.

@@ -4,6 +4,7 @@
 use core::ops::Range;
 use std::collections::BTreeMap;
 
+use mesh_backtest::InputRules;
 use mesh_config::ConfigError;
 use mesh_kernel::ParamSpec;
 use mesh_optimize::prune::{Pruner, Reports};
@@ -40,6 +41,10 @@ struct RawData {
     bars: Spanned<Vec<String>>,
     #[serde(default)]
     funding: Vec<String>,
+    #[serde(default)]
+    inputs: Vec<String>,
+    input_max_age_s: Option<Spanned<Value>>,
+    input_delay_s: Option<Spanned<f64>>,
     #[serde(default)]
     symbols: Vec<String>,
     split: Option<Spanned<Value>>,
@@ -205,15 +210,37 @@ impl Reader<'_> {
             Some(hours) => self.whole(hours, "period_hours", 1, 24 * 366),
             None => Some(24),
         };
+        let input_rules = self.input_rules(raw);
         Some(Data {
             bars: raw.bars.get_ref().clone(),
             funding: raw.funding.clone(),
+            inputs: raw.inputs.clone(),
+            input_rules: input_rules?,
             symbols: raw.symbols.clone(),
             split: split?,
             period_ns: period_hours? * 3_600_000_000_000,
             breadth: raw.breadth,
             leader: raw.leader.clone(),
         })
+    }
+
+    /// `Some(None)` where no inputs are given.
+    fn input_rules(&mut self, raw: &RawData) -> Option<Option<InputRules>> {
+        let spans = [raw.input_max_age_s.as_ref().map(Spanned::span), raw.input_delay_s.as_ref().map(Spanned::span)];
+        if raw.inputs.is_empty() {
+            let Some(span) = spans.into_iter().flatten().next() else { return Some(None) };
+            self.fault(span, "expected `inputs`, the files that this is about, found none");
+            return None;
+        }
+        let mut rules = InputRules::DEFAULT;
+        if let Some(delay) = &raw.input_delay_s {
+            let set = rules.set_delay(*delay.get_ref()).map_err(|what| format!("input_delay_s: {what}"));
+            self.or_fault(delay.span(), set)?;
+        }
+        if let Some(age) = &raw.input_max_age_s {
+            self.or_fault(age.span(), max_ages(&mut rules, age.get_ref()))?;
+        }
+        Some(Some(rules))
     }
 
     fn fixed(&mut self, table: &'static [ParamSpec], raw: &Raw) -> Option<Vec<(String, f64)>> {
@@ -363,6 +390,19 @@ impl Reader<'_> {
         }
         self.fault(span, format!("[space]: none of {TRIED} random points can run: {rule}"));
         None
+    }
+}
+
+/// Of all inputs, or by name.
+fn max_ages(rules: &mut InputRules, value: &Value) -> Result<(), String> {
+    let seconds = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|s| s as f64));
+    let expected = |found: &Value| format!("input_max_age_s: expected seconds, or {{ NAME = SECONDS }}, found {found}");
+    let says = |what: String| format!("input_max_age_s: {what}");
+    match value {
+        Value::Table(table) => table.iter().try_for_each(|(name, value)| {
+            rules.set_max_age(Some(name), seconds(value).ok_or_else(|| expected(value))?).map_err(says)
+        }),
+        value => rules.set_max_age(None, seconds(value).ok_or_else(|| expected(value))?).map_err(says),
     }
 }
 

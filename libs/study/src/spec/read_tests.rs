@@ -116,6 +116,22 @@ fn mistakes_are_told_with_their_place() {
         ("risk = 0.01", "risk = 0.01\nfraction = 1", "expected one of `fraction`, `risk` and `kelly`"),
         ("memory_mb = 64", "memory_mb = 0", "memory_mb: expected a whole number of 1 to"),
         ("2024-06-01", "1.5", "split: expected the fraction of the bars that is swept"),
+        ("[space]", "input_delay_s = 1.0\n[space]", "expected `inputs`, the files that this is about, found none"),
+        (
+            "[space]",
+            "inputs = [\"x.csv\"]\ninput_max_age_s = { sprd_bp = 1 }\n[space]",
+            "input_max_age_s: expected btc_trend",
+        ),
+        (
+            "[space]",
+            "inputs = [\"x.csv\"]\ninput_max_age_s = \"1\"\n[space]",
+            "expected seconds, or { NAME = SECONDS }",
+        ),
+        (
+            "[space]",
+            "inputs = [\"x.csv\"]\ninput_delay_s = -1.0\n[space]",
+            "s.toml:11:17: input_delay_s: expected 0 to",
+        ),
         ("bars = [", "bars = [] #", "bars: expected at least one file"),
     ] {
         let fault = fault_of(old, new);

@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use mesh_backtest::inputs::coverage;
+use mesh_backtest::{Series, Settings};
 use options::{IndicatorOptions, RunOptions};
 use params::Job;
 use report::Report;
@@ -64,12 +66,25 @@ fn run(options: &RunOptions) -> Result<ExitCode, Box<dyn Error>> {
         let report = Report::new(&options.strategy, "book", &ran.params, series, &ran.made.outcome);
         return finish(options, &Report { ticks: Some(&ran.about), ..report }, ran.looked_ahead);
     }
-    let series = mesh_bars::series(&options.sources(), &options.fundings(), &options.symbols)?;
+    let series = mesh_bars::series(&options.wanted())?;
     let settings = options.settings(&series)?;
+    tell_coverage(&series, &settings);
     let job = Job { series: &series, settings: &settings, lookahead_cuts: options.check_lookahead };
     let done = params::run_named(&options.strategy, &given, &job)?;
     let report = Report::new(&options.strategy, &options.fills, &done.params, &series, &done.outcome);
     finish(options, &report, done.looked_ahead)
+}
+
+/// Says at how many bars inputs are known: a strategy that lacks one stays out of the market.
+fn tell_coverage(series: &[Series], settings: &Settings) {
+    for one in series {
+        let columns = settings.inputs.columns(&one.inputs, &one.bars, one.interval_ns().unwrap_or(0));
+        for (name, known) in coverage(&columns) {
+            let (symbol, bars) = (&one.symbol, one.bars.len());
+            // Nobody is left to tell where even this fails.
+            let _ = writeln!(io::stderr(), "backtest: {symbol}: {name} is known at {known} of {bars} bars");
+        }
+    }
 }
 
 /// Writes what was asked for.

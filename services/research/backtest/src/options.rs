@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mesh_backtest::fills::rate_of_bp;
-use mesh_backtest::{Decimals, Fills, InitialPosition, Series, Settings, Sizing};
+use mesh_backtest::{Decimals, Fills, InitialPosition, InputRules, Series, Settings, Sizing};
 use mesh_kernel::fills::Costs;
 use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
 
 use crate::initial;
 use crate::params::NAMES;
 use crate::ticks::TickOptions;
-use mesh_bars::{Fault, Source};
+use mesh_bars::{Fault, Source, Wanted};
 
 /// `backtest run`.
 #[derive(Args, Debug)]
@@ -30,6 +30,16 @@ pub(crate) struct RunOptions {
     /// Funding as CSV (`ts_ms,rate`) of symbols that have bars.
     #[arg(long, num_args = 1.., value_name = "[SYMBOL=]FILE")]
     funding: Vec<String>,
+    /// Inputs beside the bars: CSV (`ts_ms` and any of btc_trend, breadth_pct, book_imbalance, premium_pct, spread_bp,
+    /// funding_bp_8h; cells may be empty), Parquet, or SQLite (a table `inputs`). A bar knows values of times up to its close.
+    #[arg(long, num_args = 1.., value_name = "[SYMBOL=]PATH", conflicts_with = "ticks")]
+    inputs: Vec<String>,
+    /// How old a value may be when a bar closes, s, of all inputs or of one. [default: 3600, funding_bp_8h=32400]
+    #[arg(long, num_args = 1.., value_name = "[NAME=]SECONDS", requires = "inputs")]
+    input_max_age: Vec<String>,
+    /// How long after its time a value is known, s: of rows that are named by when they began, their length.
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS", requires = "inputs")]
+    input_delay: f64,
     /// Parameters of the strategy as TOML, names as in its table; those left out have their defaults.
     #[arg(long, value_name = "FILE")]
     pub(crate) params: Option<PathBuf>,
@@ -133,9 +143,28 @@ Indicators and their parameters:
   body_over_atr   period 14";
 
 impl RunOptions {
-    /// Files of bars.
-    pub(crate) fn sources(&self) -> Vec<Source> {
-        self.bars.iter().map(|text| Source::parse(text)).collect()
+    /// What is to be read.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let sources = |texts: &[String]| texts.iter().map(|text| Source::parse(text)).collect();
+        Wanted {
+            bars: sources(&self.bars),
+            funding: self.fundings(),
+            inputs: sources(&self.inputs),
+            symbols: self.symbols.clone(),
+            most_bytes: None,
+        }
+    }
+
+    /// When values of inputs count.
+    fn input_rules(&self) -> Result<InputRules, String> {
+        let mut rules = InputRules::DEFAULT;
+        rules.set_delay(self.input_delay).map_err(|what| format!("--input-delay: {what}"))?;
+        for text in &self.input_max_age {
+            let (name, seconds) = text.split_once('=').map_or((None, text.as_str()), |(name, s)| (Some(name), s));
+            let seconds = seconds.trim().parse().unwrap_or(f64::NAN);
+            rules.set_max_age(name, seconds).map_err(|what| format!("--input-max-age {text}: {what}"))?;
+        }
+        Ok(rules)
     }
 
     /// Files of funding.
@@ -220,6 +249,7 @@ impl RunOptions {
             max_positions: self.max_positions,
             breadth: self.breadth,
             leader: self.leader.clone(),
+            inputs: self.input_rules()?,
             initial,
             ..Settings::new(decimals, self.capital)
         })

@@ -348,3 +348,34 @@ fn indicators_are_those_of_the_vectors() {
         }
     }
 }
+
+#[test]
+fn inputs_are_read_or_explained() {
+    let dir = folder();
+    let row = |i: u64| format!("{},0.9,-0.2,0.5,0.1\n", 1_704_067_200_000 + i * 3_600_000);
+    let head = "ts_ms,book_imbalance,premium_pct,spread_bp,funding_bp_8h\n";
+    fs::write(dir.path().join("AAA_inputs.csv"), head.to_owned() + &(0..1_500).map(row).collect::<String>()).unwrap();
+    fs::write(
+        dir.path().join("e3.toml"),
+        "stop_atr = 0.3\nbody_over_atr_min = 0.1\nvolume_z_min = -20\nrealised_vol_max_bp = 5000\n",
+    )
+    .unwrap();
+    let words = ["run", "--strategy", "e3", "--params", "e3.toml", "--bars", "AAA_1h.csv", "--json"];
+    let trades = |more: &[&str]| {
+        let output = backtest(dir.path(), &[&words[..], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (report["metrics"]["trades"].as_u64().unwrap(), text(&output.stderr))
+    };
+    assert_eq!(trades(&[]).0, 0, "without inputs E3 stays out");
+    let (count, said) = trades(&["--inputs", "AAA_inputs.csv", "--check-lookahead", "4"]);
+    assert!(count > 5 && said.contains("AAA: spread_bp is known at 1500 of 1500 bars"), "{count}: {said}");
+    let (count, said) = trades(&["--inputs", "AAA_inputs.csv", "--input-delay", "60", "--input-max-age", "60"]);
+    assert!(count == 0 && said.contains("spread_bp is known at 0 of 1500 bars"), "{count}: {said}");
+    let refused = |more: &[&str]| text(&backtest(dir.path(), &[&words[..], more].concat()).stderr);
+    let said = refused(&["--inputs", "AAA_inputs.csv", "--input-max-age", "spred=1"]);
+    assert!(said.contains("--input-max-age spred=1: expected btc_trend"), "{said}");
+    fs::write(dir.path().join("AAA_inputs.csv"), head.to_owned() + &row(0) + "oops,1,1,1,1\n").unwrap();
+    let said = refused(&["--inputs", "AAA_inputs.csv"]);
+    assert!(said.contains("AAA_inputs.csv:3: expected ms since 1970 in ts_ms, found `oops`"), "{said}");
+}

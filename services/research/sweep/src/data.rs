@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use mesh_backtest::data::check;
+use mesh_backtest::inputs::NAMES;
 use mesh_backtest::watch::Watch;
-use mesh_backtest::{Funding, Series, TimedBar};
-use mesh_bars::Source;
+use mesh_backtest::{Funding, Series, TimedBar, TimedValue};
+use mesh_bars::{Source, Wanted};
 use mesh_kernel::breadth::Breadth;
 use mesh_kernel::run::RunRules;
 use mesh_study::spec::{Data, Spec, Split};
@@ -32,7 +33,7 @@ pub struct Prepared {
     pub test: Vec<Part>,
     /// How runs are made.
     pub rules: RunRules,
-    /// SHA-256 over all bars and funding, in hex.
+    /// SHA-256 over all bars, funding and inputs, in hex.
     pub hash: String,
 }
 
@@ -51,12 +52,12 @@ impl Prepared {
     /// # Errors
     /// Where they are too short, or unfit for the specification.
     pub fn of(spec: &Spec, series: &[Series]) -> Result<Self, Failure> {
-        check(series).map_err(|error| Failure::usage(error.to_string()))?;
+        let interval_ns = check(series).map_err(|error| Failure::usage(error.to_string()))?;
         if let Some(leader) = spec.data.leader.as_ref().filter(|name| !series.iter().any(|s| s.symbol == **name)) {
             return Err(Failure::usage(format!("[data] leader: {leader} has no bars")));
         }
         let rules = spec.market.rules(series).map_err(Failure::usage)?;
-        let inputs = inputs(&spec.data, series);
+        let inputs = inputs(&spec.data, series, interval_ns);
         let (mut train, mut test) = (Vec::new(), Vec::new());
         for (series, inputs) in series.iter().zip(&inputs) {
             let cut = match spec.data.split {
@@ -90,9 +91,15 @@ fn read(data: &Data, folder: &Path) -> Result<Vec<Series>, Failure> {
         let source = Source::parse(text);
         Source { path: folder.join(source.path), ..source }
     };
-    let bars: Vec<Source> = data.bars.iter().map(source).collect();
-    let fundings: Vec<Source> = data.funding.iter().map(source).collect();
-    mesh_bars::series(&bars, &fundings, &data.symbols).map_err(|fault| Failure::usage(fault.to_string()))
+    let sources = |texts: &[String]| texts.iter().map(source).collect();
+    let wanted = Wanted {
+        bars: sources(&data.bars),
+        funding: sources(&data.funding),
+        inputs: sources(&data.inputs),
+        symbols: data.symbols.clone(),
+        most_bytes: None,
+    };
+    mesh_bars::series(&wanted).map_err(|fault| Failure::usage(fault.to_string()))
 }
 
 /// A path as it is found from anywhere.
@@ -115,9 +122,7 @@ fn part(
             series.bars.len()
         )));
     }
-    let column = |column: &[f64]| column.get(bars.clone()).unwrap_or(&[]).to_vec();
-    let inputs =
-        Inputs { btc_trend: column(&inputs.btc_trend), breadth_pct: column(&inputs.breadth_pct), ..Inputs::default() };
+    let inputs = inputs_of(inputs.columns().map(|column| column.get(bars.clone()).unwrap_or(&[]).to_vec()));
     let timed = &series.bars[bars];
     let history = History::new(timed, funding(series, timed), inputs, rules.scale, spec.data.period_ns);
     Ok(Part { symbol: series.symbol.clone(), history: history.map_err(|error| of(error.to_string()))? })
@@ -132,8 +137,29 @@ fn funding<'a>(series: &'a Series, bars: &[TimedBar]) -> &'a [Funding] {
     series.funding.get(from.saturating_sub(1)..to).unwrap_or(&[])
 }
 
-/// What strategies are told of the other symbols, by symbol and bar: as `mesh backtest` tells them.
-fn inputs(data: &Data, series: &[Series]) -> Vec<Inputs> {
+/// In the order of `Context`'s fields.
+fn inputs_of(columns: [Vec<f64>; 6]) -> Inputs {
+    let [btc_trend, breadth_pct, book_imbalance, premium_pct, spread_bp, funding_bp_8h] = columns;
+    Inputs { btc_trend, breadth_pct, book_imbalance, premium_pct, spread_bp, funding_bp_8h }
+}
+
+/// What strategies are told beside the bars, by symbol and bar, as `mesh backtest` tells it: inputs that are given take the
+/// place of those that are derived.
+fn inputs(data: &Data, series: &[Series], interval_ns: u64) -> Vec<Inputs> {
+    let mut inputs = derived(data, series);
+    let Some(rules) = &data.input_rules else { return inputs };
+    for (one, inputs) in series.iter().zip(&mut inputs) {
+        let mut columns = rules.columns(&one.inputs, &one.bars, interval_ns);
+        for (column, derived) in columns.iter_mut().zip(inputs.columns()).filter(|(column, _)| column.is_empty()) {
+            column.clone_from(derived);
+        }
+        *inputs = inputs_of(columns);
+    }
+    inputs
+}
+
+/// What strategies are told of the other symbols.
+fn derived(data: &Data, series: &[Series]) -> Vec<Inputs> {
     let mut inputs = vec![Inputs::default(); series.len()];
     if !data.breadth && data.leader.is_none() {
         return inputs;
@@ -183,6 +209,14 @@ fn hash(series: &[Series]) -> String {
         for Funding { time_ns, rate } in &one.funding {
             hasher.update(time_ns.to_le_bytes());
             hasher.update(rate.to_le_bytes());
+        }
+        for (values, name) in one.inputs.iter().zip(NAMES).filter(|(values, _)| !values.is_empty()) {
+            hasher.update(name);
+            hasher.update((values.len() as u64).to_le_bytes());
+            for TimedValue { time_ns, value } in values {
+                hasher.update(time_ns.to_le_bytes());
+                hasher.update(value.to_le_bytes());
+            }
         }
     }
     hex::encode(hasher.finalize())

@@ -8,7 +8,7 @@ use mesh_backtest::ticks::{
 };
 use mesh_backtest::{Decimals, Funding, Kernel};
 use mesh_bars::Source;
-use mesh_bars::text::{Fault, read, rows};
+use mesh_bars::text::{Fault, rows};
 use mesh_kernel::ParamError;
 use mesh_kernel::strategy::e3::E3;
 use mesh_kernel::strategy::funding_fade::FundingFade;
@@ -135,7 +135,7 @@ fn funding(sources: &[Source]) -> Result<Vec<Funding>, Fault> {
     if let Some(second) = sources.get(1) {
         return Err(Fault::new(&second.path, "expected one file of funding: ticks are of one symbol"));
     }
-    let rows = rows::<1>(&source.path, &read(&source.path)?, "ts_ms,rate")?;
+    let rows = rows::<1>(&source.path, "ts_ms,rate")?;
     Ok(rows.into_iter().map(|(ms, [rate])| Funding { time_ns: ms * 1_000_000, rate }).collect())
 }
 

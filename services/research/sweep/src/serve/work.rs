@@ -186,7 +186,7 @@ fn found(order: &Order) -> Result<Study, Failure> {
 }
 
 fn check_data(spec: &Spec, folder: &Path, folders: &[&Path]) -> Result<(), Failure> {
-    for source in spec.data.bars.iter().chain(&spec.data.funding) {
+    for source in spec.data.bars.iter().chain(&spec.data.funding).chain(&spec.data.inputs) {
         allowed(&folder.join(Source::parse(source).path), folders)?;
     }
     Ok(())
