@@ -22,6 +22,7 @@ Run
   restart|stop|start NAME
   kill [--close-only|--halt-all|--hard|--reset] [--reason TEXT]
                       switch trading off, or on again
+  flatten [--yes]     cancel every order and sell every asset at the venue; needs nothing of the mesh
   export systemd|compose --out DIR
                       the same topology for another supervisor
   doctor              what is missing on this machine, and how to get it
@@ -73,7 +74,7 @@ need_tools() {
 }
 
 # Programs that people start, not `up`.
-TOOLS='backtest replayer stats sweep venue'
+TOOLS='backtest flatten replayer stats sweep venue'
 
 # What `up` starts, and the tools that are named or there already: old ones would speak of another mesh.
 build() {
@@ -185,7 +186,7 @@ fuzz)
     ;;
 backtest | indicators) with_tool backtest "$word" "$@" ;;
 replay) with_tool replayer "$word" "$@" ;;
-stats | sweep | venue) with_tool "$word" "$word" "$@" ;;
+flatten | stats | sweep | venue) with_tool "$word" "$word" "$@" ;;
 mesh) mesh "$@" ;;
 *) mesh "$word" "$@" ;;
 esac

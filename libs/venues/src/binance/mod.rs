@@ -13,6 +13,7 @@
 //! | [`sign`] | credentials and signatures |
 //! | [`error`] | error codes, and what to do about them |
 //! | [`limits`] | rate limits |
+//! | [`flatten`] | what ends all risk of an account |
 //! | [`server`] | the venue's side, for a simulated one |
 //!
 //! Sources: `binance/binance-spot-api-docs` (spot), the derivatives pages of developers.binance.com (futures). Not here:
@@ -23,6 +24,7 @@ pub mod decode;
 pub mod depth;
 pub mod error;
 pub mod event;
+pub mod flatten;
 pub mod limits;
 pub mod order;
 pub mod request;

@@ -284,6 +284,14 @@ pub fn cancel_order(market: Market, symbol: &str, client_order_id: &str) -> Requ
     request
 }
 
+/// Takes back all working orders of a symbol. Spot answers with them, futures with a word.
+pub fn cancel_open_orders(market: Market, symbol: &str) -> Request {
+    let at = path(market, ["/api/v3/openOrders", "/fapi/v1/allOpenOrders", "/dapi/v1/allOpenOrders"]);
+    let mut request = Request::new(Method::Delete, at, Security::Signed, 1);
+    request.query.push("symbol", symbol);
+    request
+}
+
 /// What became of an order, by our id.
 pub fn query_order(market: Market, symbol: &str, client_order_id: &str) -> Request {
     let weight = if market == Market::Spot { 4 } else { 1 };

@@ -98,6 +98,13 @@ pub(crate) enum Word {
         #[arg(long)]
         json: bool,
     },
+    /// Cancel every order and sell every asset at the venue itself, whatever is dead here; `mesh flatten --help` says more
+    #[command(disable_help_flag = true)]
+    Flatten {
+        /// For the program `flatten`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// The mesh in a view that stays: processes, books, positions, last signals and fills
     Top {
         /// Print one screen instead

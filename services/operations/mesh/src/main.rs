@@ -74,6 +74,7 @@ fn run(cli: Cli) -> Outcome {
             }
             None => kill::status(&layout, json),
         },
+        Word::Flatten { arguments } => forward::forward("flatten", &[], &arguments, &layout),
         Word::Top { once } => top::top(&layout, once),
         Word::Logs { names, follow, count, json } => logs::logs(&layout, &names, follow, count, json),
         Word::Decode { input, json } => capture::decode(&input, json),
