@@ -2,5 +2,6 @@
 
 pub mod binance;
 pub mod core;
+pub mod public;
 pub mod server;
 pub mod settings;

@@ -12,7 +12,7 @@ use simvenue::settings::Settings;
 const ABOUT: About = About {
     name: "simvenue",
     kind: "venue",
-    about: "A simulated exchange that speaks Binance's spot protocol, from a seeded generator or a recording",
+    about: "A simulated exchange that speaks the protocols of Binance, Kraken, OKX and Hyperliquid, from a seeded generator or a recording",
 };
 
 fn main() -> ExitCode {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::expect_used)] // a test says what broke by panicking
 
+pub mod simulation;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use mesh_adapter::wire;
 use mesh_book::MirrorBook;
 use mesh_codec::packet::{FIRST_PACKET_SEQUENCE, PacketHead};
 use mesh_codec::{FrameBuilder, Message, packet};
-use mesh_types::market::{BookDelta, BookSnapshot, Quote};
+use mesh_types::market::{BookDelta, BookSnapshot, Quote, Trade};
 use mesh_types::system::ExternalRequest;
 use mesh_types::{BookHealth, InstrumentId, SourceId};
 
@@ -55,6 +57,8 @@ pub struct World<A> {
     pub books: BTreeMap<InstrumentId, MirrorBook>,
     /// The last quotes.
     pub quotes: BTreeMap<InstrumentId, Quote>,
+    /// Ids of the trades that were told, in order.
+    pub trades: BTreeMap<InstrumentId, Vec<u64>>,
     /// Messages by the name of their body.
     pub counts: BTreeMap<&'static str, u64>,
     /// How often a consumer's book was live after a message, and how often not.
@@ -73,6 +77,7 @@ impl<A: Actor> World<A> {
             asked: Vec::new(),
             books: BTreeMap::new(),
             quotes: BTreeMap::new(),
+            trades: BTreeMap::new(),
             counts: BTreeMap::new(),
             live: (0, 0),
             digest: Digest::default(),
@@ -112,7 +117,7 @@ impl<A: Actor> World<A> {
 
     /// A consumer hears what was said.
     fn hear(&mut self) {
-        let Self { cell, asked, books, quotes, counts, live, digest, .. } = self;
+        let Self { cell, asked, books, quotes, trades, counts, live, digest, .. } = self;
         for (_, message) in cell.outbox().frames() {
             let message = message.expect("a message");
             *digest = core::mem::take(digest).bytes(message.frame());
@@ -134,6 +139,9 @@ impl<A: Actor> World<A> {
             } else {
                 if let Some(quote) = message.get::<Quote>() {
                     quotes.insert(quote.instrument, *quote);
+                }
+                if let Some(trade) = message.get::<Trade>() {
+                    trades.entry(trade.instrument).or_default().push(trade.trade_id.get());
                 }
                 continue;
             };

@@ -22,6 +22,7 @@ impl Damage {
         if !frame.is_depth() {
             return vec![frame];
         }
+        damage_checksum(&mut frame.payload, faults);
         // The event that was held comes after the next one of its own stream.
         if self.held.as_ref().is_some_and(|held| held.stream == frame.stream) {
             return [Some(frame), self.held.take()].into_iter().flatten().collect();
@@ -37,6 +38,20 @@ impl Damage {
             return vec![];
         }
         vec![frame]
+    }
+}
+
+/// Changes the first digit of a checksum.
+fn damage_checksum(payload: &mut String, faults: &mut Faults) {
+    const FIELD: &str = "\"checksum\":";
+    let Some(at) = payload.find(FIELD).map(|at| at + FIELD.len()) else { return };
+    if !faults.strikes(Fault::Checksum) {
+        return;
+    }
+    let digit = payload.get(at..).and_then(|rest| rest.find(|c: char| c.is_ascii_digit()));
+    if let Some(digit) = digit.map(|digit| at + digit) {
+        let other = if payload.get(digit..=digit) == Some("1") { "2" } else { "1" };
+        payload.replace_range(digit..=digit, other);
     }
 }
 
@@ -59,6 +74,8 @@ mod tests {
         assert_eq!(pass(Fault::Gap, &frames), ["t1", "e1", "d2"]);
         assert_eq!(pass(Fault::Duplicate, &frames), ["t1", "d1", "d1", "e1", "d2"]);
         assert_eq!(pass(Fault::Reorder, &frames), ["t1", "e1", "d2", "d1"]);
+        let book = [("kraken:book:10:B/U", r#"{"checksum":-17}"#), ("x@trade", r#"{"checksum":1}"#)];
+        assert_eq!(pass(Fault::Checksum, &book), [r#"{"checksum":-27}"#, r#"{"checksum":1}"#]);
         assert_eq!(pass(Fault::Malformed, &[("x@trade", "{é}")]), ["{"]);
     }
 }

@@ -1,4 +1,5 @@
-//! The market that the generator makes: several symbols in steps of 100 ms of the venue's clock.
+//! The market that the generator makes: several symbols in steps of 100 ms of the venue's clock. All protocols tell of the
+//! same one.
 
 use mesh_book::Book;
 use mesh_types::Side;
@@ -11,12 +12,18 @@ use crate::core::diff::Collector;
 use crate::core::exchange::Exchange;
 use crate::core::generator::{Generator, STEP_NS, Said};
 use crate::core::instrument::Instrument;
+use crate::public::kraken::HEARTBEAT;
+use crate::public::session::{HEARTBEATS, instruments};
+use crate::public::stream::{Moment, Stream};
+use crate::public::{Protocol, hyperliquid};
 
 const SECOND: u64 = 1_000_000_000;
 /// Further behind than this the clock jumps: the machine slept.
 const MOST_BEHIND_NS: u64 = 10 * SECOND;
 
 struct Symbol {
+    instrument: Instrument,
+    public: Vec<Stream>,
     generator: Generator,
     candles: Candles,
     streams: Streams,
@@ -34,6 +41,8 @@ impl Generated {
     /// Symbols with the price that they start from. `history_ns` of the past is made at once, so that there are candles.
     pub fn new(instruments: &[(Instrument, i64)], seed: u64, now_ns: u64, history_ns: u64) -> Self {
         let symbols = instruments.iter().map(|(instrument, price)| Symbol {
+            instrument: instrument.clone(),
+            public: Stream::all(instrument),
             generator: Generator::new(instrument, *price, seed),
             candles: Candles::new(0),
             streams: Streams::new(&instrument.symbol),
@@ -64,6 +73,29 @@ impl Generated {
         self.symbols.get(index).map(|symbol| &symbol.candles)
     }
 
+    /// What a new subscriber of a stream of another protocol is told first, none or one frame; `None` where there is no such
+    /// stream.
+    pub fn snapshot(&mut self, stream: &str, now_ns: u64) -> Option<Option<String>> {
+        for symbol in &mut self.symbols {
+            let Symbol { instrument, public, generator, candles, .. } = symbol;
+            if let Some(stream) = public.iter_mut().find(|known| known.name == stream) {
+                let (book, sequence) = (generator.book(), generator.sequence());
+                return Some(stream.snapshot(&Moment { instrument, book, sequence, trades: &[], candles, now_ns }));
+            }
+        }
+        let all: Vec<&Instrument> = self.symbols.iter().map(|symbol| &symbol.instrument).collect();
+        Protocol::ALL.into_iter().find_map(|protocol| {
+            let kind = stream.strip_prefix(&instruments(protocol, ""))?;
+            protocol.instruments(&all, kind).map(Some)
+        })
+    }
+
+    /// The answer to Hyperliquid's `info`.
+    pub fn info(&self, body: &str) -> Option<String> {
+        let all: Vec<&Instrument> = self.symbols.iter().map(|symbol| &symbol.instrument).collect();
+        hyperliquid::info(&all, body)
+    }
+
     /// Comes to `now_ns`.
     pub fn advance(&mut self, now_ns: u64, wanted: Wanted<'_>, exchange: &mut Exchange, out: &mut Vec<Frame>) {
         if now_ns.saturating_sub(self.next_ns) > MOST_BEHIND_NS {
@@ -77,6 +109,9 @@ impl Generated {
     fn step(&mut self, wanted: Wanted<'_>, mut exchange: Option<&mut Exchange>, out: &mut Vec<Frame>) {
         let now_ns = self.next_ns;
         self.next_ns += STEP_NS;
+        if now_ns.is_multiple_of(SECOND) && wanted(HEARTBEATS) {
+            out.push(Frame { stream: HEARTBEATS.to_owned(), payload: HEARTBEAT.to_owned() });
+        }
         for (index, symbol) in self.symbols.iter_mut().enumerate() {
             let (trades, levels) = symbol.step(now_ns, wanted, out);
             if let Some(exchange) = exchange.as_deref_mut() {
@@ -90,7 +125,7 @@ impl Generated {
 impl Symbol {
     /// One step; answers with what the accounts' orders may have met.
     fn step(&mut self, now_ns: u64, wanted: Wanted<'_>, out: &mut Vec<Frame>) -> (Vec<Trade>, Vec<(Side, i64)>) {
-        let Self { generator, candles, streams, fast, slow } = self;
+        let Self { instrument, public, generator, candles, streams, fast, slow } = self;
         let (mut trades, mut levels) = (Vec::new(), Vec::new());
         candles.on_time(now_ns, |interval, candle| {
             streams.push_kline(interval, candle, true, now_ns, wanted, out);
@@ -115,6 +150,13 @@ impl Symbol {
             streams.push_depth(&diff, true, now_ns, wanted, out);
         }
         streams.push_open_klines(candles, now_ns - 1, now_ns, wanted, out);
+        let (book, sequence) = (generator.book(), generator.sequence());
+        let moment = Moment { instrument, book, sequence, trades: &trades, candles, now_ns };
+        let mut payloads = Vec::new();
+        for stream in public.iter_mut().filter(|stream| wanted(&stream.name)) {
+            stream.step(&moment, &mut payloads);
+            out.extend(payloads.drain(..).map(|payload| Frame { stream: stream.name.clone(), payload }));
+        }
         (trades, levels)
     }
 }

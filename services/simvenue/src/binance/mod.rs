@@ -26,5 +26,6 @@ impl Frame {
     /// True for changes of a book.
     pub fn is_depth(&self) -> bool {
         self.stream.contains("@depth")
+            || [":book:", ":books:", ":l2Book:"].iter().any(|name| self.stream.contains(name))
     }
 }

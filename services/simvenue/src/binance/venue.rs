@@ -78,6 +78,23 @@ impl Venue {
         &self.source
     }
 
+    /// What a new subscriber of a stream of another protocol is told first, none or one frame; `None` where there is no such
+    /// stream. A recording has Binance's only.
+    pub fn snapshot(&mut self, stream: &str, now_ns: u64) -> Option<Option<String>> {
+        match &mut self.source {
+            Source::Generated(generated) => generated.snapshot(stream, now_ns),
+            Source::Tape(_) => None,
+        }
+    }
+
+    /// The answer to Hyperliquid's `info`.
+    pub fn info(&self, body: &str) -> Option<String> {
+        match &self.source {
+            Source::Generated(generated) => generated.info(body),
+            Source::Tape(_) => None,
+        }
+    }
+
     /// Comes to `now_ns`.
     pub fn advance(&mut self, now_ns: u64, wanted: Wanted<'_>) -> Outcome {
         let mut told = Vec::new();

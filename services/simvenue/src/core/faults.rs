@@ -14,6 +14,8 @@ pub enum Fault {
     Duplicate,
     /// A depth event is sent after the one that follows it. Counts depth events.
     Reorder,
+    /// A book's checksum is another one. Counts depth events that have one.
+    Checksum,
     /// A frame is cut in half. Counts frames of streams.
     Malformed,
     /// A connection stays open and is told nothing more. Counts deliveries to connections.
@@ -76,6 +78,11 @@ impl Faults {
         for (fault, rule) in rules {
             self.0.entry(*fault).or_default().rule = *rule;
         }
+    }
+
+    /// How often a fault was made.
+    pub fn made(&self, fault: Fault) -> u64 {
+        self.0.get(&fault).map_or(0, |state| state.made)
     }
 
     /// Counts an event of `fault`, and says whether it goes wrong.

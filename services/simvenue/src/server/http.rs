@@ -13,15 +13,17 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use mesh_runtime::clock;
 use mesh_venues::binance::server::Parameters;
 use mesh_venues::binance::sign::API_KEY_HEADER;
 
-use super::{Shared, socket};
+use super::{Shared, hub, socket};
 use crate::binance::answer::{Answer, Request};
 use crate::binance::session::Session;
 use crate::core::faults::{Fault, Rule};
+use crate::public;
+use crate::public::Protocol;
 
 /// Largest body and largest message of a client.
 const MOST_BYTES: usize = 64 << 10;
@@ -32,6 +34,11 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/ws", get(raw_stream))
         .route("/ws/{*streams}", get(named_streams))
         .route("/stream", get(combined_streams))
+        .route("/v2", get(kraken_stream))
+        .route("/ws/v5/public", get(okx_public))
+        .route("/ws/v5/business", get(okx_business))
+        .route("/hyperliquid/ws", get(hyperliquid_stream))
+        .route("/hyperliquid/info", post(hyperliquid_info))
         .route("/sim/faults", get(show_faults).post(set_faults))
         .fallback(any(request))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
@@ -54,7 +61,40 @@ async fn combined_streams(State(shared): Served, RawQuery(query): RawQuery, upgr
     open(shared, upgrade, Session::new(streams.split('/').map(str::to_owned), true))
 }
 
-fn open(shared: Arc<Shared>, upgrade: WebSocketUpgrade, session: Session) -> Response {
+fn public_stream(shared: Arc<Shared>, upgrade: WebSocketUpgrade, protocol: Protocol, business: bool) -> Response {
+    open(shared, upgrade, public::session::Session::new(protocol, business))
+}
+
+async fn kraken_stream(State(shared): Served, upgrade: WebSocketUpgrade) -> Response {
+    public_stream(shared, upgrade, Protocol::Kraken, false)
+}
+
+async fn okx_public(State(shared): Served, upgrade: WebSocketUpgrade) -> Response {
+    public_stream(shared, upgrade, Protocol::Okx, false)
+}
+
+async fn okx_business(State(shared): Served, upgrade: WebSocketUpgrade) -> Response {
+    public_stream(shared, upgrade, Protocol::Okx, true)
+}
+
+async fn hyperliquid_stream(State(shared): Served, upgrade: WebSocketUpgrade) -> Response {
+    public_stream(shared, upgrade, Protocol::Hyperliquid, false)
+}
+
+async fn hyperliquid_info(State(shared): Served, body: Bytes) -> Response {
+    let answer = shared.lock().venue.info(&String::from_utf8_lossy(&body));
+    match answer {
+        Some(answer) => json(answer),
+        None => {
+            shared.status.bad_input("request", 1);
+            (StatusCode::UNPROCESSABLE_ENTITY, "Failed to deserialize the JSON body into the target type")
+                .into_response()
+        }
+    }
+}
+
+fn open(shared: Arc<Shared>, upgrade: WebSocketUpgrade, session: impl Into<hub::Session>) -> Response {
+    let session = session.into();
     let upgrade = upgrade.max_message_size(MOST_BYTES).max_frame_size(MOST_BYTES);
     upgrade.on_upgrade(move |socket| socket::serve(socket, session, shared))
 }

@@ -9,9 +9,50 @@ use axum::extract::ws::Utf8Bytes;
 use mesh_venues::binance::server::Writer;
 use tokio::sync::{Notify, mpsc};
 
+use crate::binance;
 use crate::binance::Frame;
-use crate::binance::session::{Reaction, Session};
+use crate::binance::session::Reaction;
 use crate::core::faults::{Fault, Faults};
+use crate::public;
+use crate::public::session::Order;
+
+/// What a connection speaks, and what it follows.
+#[derive(Clone, Debug)]
+pub enum Session {
+    /// Binance.
+    Binance(binance::session::Session),
+    /// Another venue.
+    Public(public::session::Session),
+}
+
+impl From<binance::session::Session> for Session {
+    fn from(session: binance::session::Session) -> Self {
+        Self::Binance(session)
+    }
+}
+
+impl From<public::session::Session> for Session {
+    fn from(session: public::session::Session) -> Self {
+        Self::Public(session)
+    }
+}
+
+impl Session {
+    fn wants(&self, stream: &str) -> bool {
+        match self {
+            Self::Binance(session) => session.wants(stream),
+            Self::Public(session) => session.wants(stream),
+        }
+    }
+
+    /// Whether payloads are wrapped with their stream's name.
+    const fn is_combined(&self) -> bool {
+        match self {
+            Self::Binance(session) => session.is_combined(),
+            Self::Public(_) => false,
+        }
+    }
+}
 
 /// What is sent on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,14 +107,17 @@ impl Hub {
     }
 
     /// A new connection; `None` where there are too many.
-    pub fn join(&mut self, session: Session) -> Option<Mailbox> {
+    pub fn join(&mut self, session: impl Into<Session>) -> Option<Mailbox> {
         if self.clients.len() >= self.most {
             return None;
         }
         self.last_id += 1;
         let (sender, queue) = mpsc::channel(self.queue);
         let cut = Arc::new(Notify::new());
-        self.clients.insert(self.last_id, Client { session, queue: sender, cut: Arc::clone(&cut), muted: false });
+        self.clients.insert(
+            self.last_id,
+            Client { session: session.into(), queue: sender, cut: Arc::clone(&cut), muted: false },
+        );
         Some(Mailbox { id: self.last_id, queue, cut })
     }
 
@@ -97,16 +141,44 @@ impl Hub {
         self.clients.get(&id).is_some_and(|client| client.muted)
     }
 
-    /// Takes a text from a connection; `None` where there is nothing to answer.
+    /// Takes a text from a connection of Binance; `None` where there is nothing to answer.
     pub fn on_text(&mut self, id: u64, text: &str, now_ns: u64, faults: &mut Faults) -> Option<Reaction> {
         let client = self.clients.get_mut(&id)?;
-        let reaction = client.session.on_text(text, now_ns, faults);
+        let Session::Binance(session) = &mut client.session else { return None };
+        let reaction = session.on_text(text, now_ns, faults);
         if client.muted { None } else { Some(reaction) }
+    }
+
+    /// What a text from a connection of another venue wants; empty for one of Binance.
+    pub fn read(&self, id: u64, text: &str, now_ns: u64) -> Vec<Order> {
+        match self.clients.get(&id).map(|client| &client.session) {
+            Some(Session::Public(session)) => session.read(text, now_ns),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The session of a connection of another venue.
+    pub fn public_mut(&mut self, id: u64) -> Option<&mut public::session::Session> {
+        match &mut self.clients.get_mut(&id)?.session {
+            Session::Public(session) => Some(session),
+            Session::Binance(_) => None,
+        }
+    }
+
+    /// Tells a text to one connection, unless it is told nothing any more.
+    pub fn tell(&mut self, id: u64, text: String) {
+        let Some(client) = self.clients.get_mut(&id).filter(|client| !client.muted) else { return };
+        if client.queue.try_send(Outgoing::Text(text.into())).is_err() {
+            client.cut.notify_one();
+        }
     }
 
     /// Takes a ping or pong; false where the connection says too much.
     pub fn on_control(&mut self, id: u64, now_ns: u64) -> bool {
-        self.clients.get_mut(&id).is_none_or(|client| client.session.count_message(now_ns))
+        self.clients.get_mut(&id).is_none_or(|client| match &mut client.session {
+            Session::Binance(session) => session.count_message(now_ns),
+            Session::Public(_) => true,
+        })
     }
 
     /// Tells a frame to all who want it.
@@ -147,6 +219,8 @@ impl Hub {
     /// Closes all connections, after a notice where there is one.
     pub fn close_all(&mut self, reason: &'static str, notice: Option<&str>) {
         for client in core::mem::take(&mut self.clients).into_values() {
+            // The notice is Binance's own.
+            let notice = notice.filter(|_| matches!(client.session, Session::Binance(_)));
             let notice = notice.map(|payload| match client.session.is_combined() {
                 true => Writer::combined("!serverShutdown", payload),
                 false => payload.to_owned(),
@@ -164,6 +238,7 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binance::session::Session;
     use crate::core::faults::Rule;
 
     fn frame(payload: &str) -> Frame {

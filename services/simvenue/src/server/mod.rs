@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 
 use crate::binance::source::Source;
 use crate::binance::venue::Venue;
+use crate::core::faults::Fault;
+use crate::public::session::Order;
 use crate::settings::Settings;
 use hub::Hub;
 
@@ -122,8 +124,46 @@ async fn run_market(shared: &Shared) {
 }
 
 impl State {
+    /// Carries out what a connection of another venue than Binance asks; answers how often it was refused.
+    pub fn follow(&mut self, id: u64, text: &str, now_ns: u64) -> u64 {
+        let Self { venue, hub } = self;
+        let mut refused = 0;
+        for order in hub.read(id, text, now_ns) {
+            match order {
+                Order::Begin { stream, answer, refusal } => {
+                    let Some(snapshot) = venue.snapshot(&stream, now_ns) else {
+                        refused += 1;
+                        hub.tell(id, refusal);
+                        continue;
+                    };
+                    hub.tell(id, answer);
+                    if venue.faults.strikes(Fault::SilentSubscription) {
+                        continue;
+                    }
+                    if hub.public_mut(id).is_some_and(|session| session.begin(stream))
+                        && let Some(snapshot) = snapshot
+                    {
+                        hub.tell(id, snapshot);
+                    }
+                }
+                Order::End { stream, answer } => {
+                    if let Some(session) = hub.public_mut(id) {
+                        session.end(&stream);
+                    }
+                    hub.tell(id, answer);
+                }
+                Order::Say(answer) => hub.tell(id, answer),
+                Order::Refuse(answer) => {
+                    refused += 1;
+                    hub.tell(id, answer);
+                }
+            }
+        }
+        refused
+    }
+
     /// Comes to `now_ns`, and sends what the market said until then.
-    fn advance(&mut self, now_ns: u64, status: &Status) {
+    pub fn advance(&mut self, now_ns: u64, status: &Status) {
         let Self { venue, hub } = self;
         let outcome = venue.advance(now_ns, &|stream| hub.wants(stream));
         if outcome.restarted {

@@ -8,8 +8,8 @@ use mesh_runtime::clock;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::Shared;
-use super::hub::{Mailbox, Outgoing};
-use crate::binance::session::{Reaction, Session};
+use super::hub::{Mailbox, Outgoing, Session};
+use crate::binance::session::Reaction;
 
 /// Policy violation: too many messages.
 const POLICY: u16 = 1008;
@@ -29,6 +29,10 @@ enum End {
 
 /// Serves a connection until it ends.
 pub async fn serve(socket: WebSocket, session: Session, shared: Arc<Shared>) {
+    let greeting = match &session {
+        Session::Binance(_) => None,
+        Session::Public(session) => session.greeting(),
+    };
     let joined = shared.lock().hub.join(session);
     let Some(mailbox) = joined else {
         close(socket, AWAY, "too many connections").await;
@@ -36,6 +40,9 @@ pub async fn serve(socket: WebSocket, session: Session, shared: Arc<Shared>) {
     };
     let id = mailbox.id;
     let mut socket = socket;
+    if let Some(greeting) = greeting {
+        shared.lock().hub.tell(id, greeting);
+    }
     let end = talk(&mut socket, mailbox, &shared).await;
     shared.lock().hub.leave(id);
     if let End::Close(code, reason) = end {
@@ -109,6 +116,10 @@ fn react(id: u64, message: &Message, shared: &Shared) -> Option<Reaction> {
     shared.status.messages_in.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     match message {
         Message::Text(text) => {
+            let refused = state.follow(id, text, now_ns);
+            if refused > 0 {
+                shared.status.bad_input("stream_request", refused);
+            }
             let reaction = state.hub.on_text(id, text, now_ns, &mut state.venue.faults);
             if matches!(&reaction, Some(Reaction::Refusal(_))) {
                 shared.status.bad_input("stream_request", 1);

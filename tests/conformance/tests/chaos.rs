@@ -1,0 +1,139 @@
+//! The simulated venue misbehaves; each venue's adapter must never have a book that is live and wrong, and must come back.
+//!
+//! `ALPHAMESH_SEED` repeats a run; each prints its own.
+#![allow(clippy::expect_used, clippy::print_stdout)] // a test says what broke by panicking
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use adapter_hyperliquid::Hyperliquid;
+use adapter_kraken::Kraken;
+use adapter_okx::Okx;
+use mesh_adapter::Exchange;
+use simvenue::core::faults::{Fault, Rule};
+use test_conformance::simulation::Simulation;
+
+fn seed() -> u64 {
+    let given = std::env::var("ALPHAMESH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| u64::from(time.subsec_nanos()));
+    let seed = given.unwrap_or_else(clock);
+    println!("ALPHAMESH_SEED={seed}");
+    seed
+}
+
+/// An adapter whose books are live.
+fn live<E: Exchange>() -> Simulation {
+    let mut simulation = Simulation::new::<E>(seed());
+    simulation.run(10);
+    assert!(simulation.is_live(), "{:?}", simulation.world.counts);
+    assert!(simulation.compared > 1_000);
+    simulation.times_to_live_ns.clear();
+    simulation
+}
+
+/// A fault for half a minute, and then none: everything must be well again.
+fn survives<E: Exchange>(fault: Fault, every: u64, heals_s: u64) -> Simulation {
+    let mut simulation = live::<E>();
+    simulation.fault(fault, Rule { every, next: 1 });
+    simulation.run(30);
+    assert!(simulation.made(fault) > 0, "{fault:?} was never made");
+    simulation.fault(fault, Rule::default());
+    simulation.run(heals_s);
+    assert!(simulation.is_live(), "{fault:?}: {:?}", simulation.world.cell.counters());
+    for trades in simulation.world.trades.values() {
+        assert!(trades.windows(2).all(|pair| pair[0] < pair[1]), "{fault:?}: a trade was told twice");
+    }
+    let times = &mut simulation.times_to_live_ns;
+    times.sort_unstable();
+    let ms = |at: usize| times.get(at).map_or(0, |ns| ns / 1_000_000);
+    println!(
+        "{} {fault:?}: {} made, {} times down, live again after {} ms (median), {} ms (longest); {} comparisons",
+        E::ABOUT.name,
+        simulation.state.venue.faults.made(fault),
+        times.len(),
+        ms(times.len() / 2),
+        ms(times.len().saturating_sub(1)),
+        simulation.compared,
+    );
+    simulation
+}
+
+/// All that every venue must survive.
+fn survives_all<E: Exchange>(sees_loss: bool) {
+    let gap = survives::<E>(Fault::Gap, 40, 10);
+    assert_eq!(sees_loss, !gap.times_to_live_ns.is_empty(), "a lost change is seen");
+    survives::<E>(Fault::Duplicate, 20, 10);
+    survives::<E>(Fault::Reorder, 40, 10);
+    survives::<E>(Fault::Malformed, 50, 10);
+    // The connection's patience, and the delay before the next one.
+    survives::<E>(Fault::Mute, 0, 60);
+    survives::<E>(Fault::Disconnect, 500, 20);
+}
+
+#[test]
+fn kraken_survives() {
+    survives_all::<Kraken>(true);
+}
+
+#[test]
+fn okx_survives() {
+    survives_all::<Okx>(true);
+}
+
+#[test]
+fn hyperliquid_survives() {
+    // Its blocks are whole: a lost one is made good by the next.
+    survives_all::<Hyperliquid>(false);
+}
+
+#[test]
+fn wrong_checksums_are_seen() {
+    for failures in [
+        survives::<Kraken>(Fault::Checksum, 50, 10).world.cell.counters().get("checksum_failures"),
+        survives::<Okx>(Fault::Checksum, 50, 10).world.cell.counters().get("checksum_failures"),
+    ] {
+        assert!(failures > 0);
+    }
+}
+
+#[test]
+fn everything_at_once_is_survived() {
+    fn all<E: Exchange>() {
+        let mut simulation = live::<E>();
+        let faults =
+            [Fault::Gap, Fault::Duplicate, Fault::Reorder, Fault::Checksum, Fault::Malformed, Fault::Disconnect];
+        for (fault, every) in faults.into_iter().zip([97, 89, 83, 101, 73, 1_009]) {
+            simulation.fault(fault, Rule { every, next: 0 });
+        }
+        simulation.run(60);
+        for fault in faults {
+            simulation.fault(fault, Rule::default());
+        }
+        simulation.run(60);
+        assert!(simulation.is_live(), "{}: {:?}", E::ABOUT.name, simulation.world.cell.counters());
+    }
+    all::<Kraken>();
+    all::<Okx>();
+    all::<Hyperliquid>();
+}
+
+#[test]
+fn each_kind_of_message_arrives() {
+    fn kinds<E: Exchange>(expected: &[&str]) {
+        let mut simulation = live::<E>();
+        simulation.run(70);
+        for kind in expected {
+            assert!(
+                simulation.world.counts.contains_key(kind),
+                "{}: {kind} of {:?}",
+                E::ABOUT.name,
+                simulation.world.counts
+            );
+        }
+        assert_eq!(simulation.world.cell.counters().get("bad_payload"), 0);
+        assert_eq!(simulation.world.cell.counters().get("refused_requests"), 0);
+    }
+    let spot = ["book_snapshot", "book_delta", "trade", "quote", "candle", "instrument_info", "venue_status"];
+    kinds::<Kraken>(&spot);
+    kinds::<Okx>(&[&spot[..], &["mark", "open_interest"]].concat());
+    kinds::<Hyperliquid>(&[&spot[..], &["mark", "open_interest"]].concat());
+}
