@@ -49,6 +49,8 @@ Develop
   test gpu            whole studies on this machine's GPU against the CPU, bit for bit
   bench NAME          measure: bus, oms, start, sweep; `bench --help` lists all
   fuzz NAME --seconds N, fuzz --list
+  sim [--seeds N] [--seed S] [--minutes M]
+                      the trading path in one thread under everything that can go wrong, seed by seed
 
 Every other word goes to `mesh`; `./manage.sh mesh --help` lists its words.
 TEXT
@@ -175,6 +177,10 @@ test)
 bench)
     need_tools
     exec cargo run --release --quiet --manifest-path "$ROOT/Cargo.toml" -p test-bench -- "$@"
+    ;;
+sim)
+    need_tools
+    exec cargo run --release --quiet --manifest-path "$ROOT/Cargo.toml" -p test-sim -- "$@"
     ;;
 fuzz)
     if [ "${1:-}" = --list ]; then

@@ -132,6 +132,11 @@ impl Simulator {
         Frames::new(&self.published)
     }
 
+    /// The same as bytes: what comes later is behind what was there.
+    pub fn published_bytes(&self) -> &[u8] {
+        &self.published
+    }
+
     /// A node's ledger.
     pub fn ledger_mut(&mut self, source: SourceId) -> Option<&mut (dyn Ledger + 'static)> {
         self.nodes.get_mut(&source)?.spec.ledger.as_deref_mut()
@@ -144,11 +149,18 @@ impl Simulator {
 
     /// Runs until `until_ns`.
     pub fn run_until(&mut self, until_ns: u64) {
-        while let Some(next_ns) = self.next_event_ns().filter(|next| *next <= until_ns) {
-            self.now_ns = self.now_ns.max(next_ns);
-            self.step();
-        }
-        self.now_ns = self.now_ns.max(until_ns);
+        while self.step_until(until_ns) {}
+    }
+
+    /// Does what comes next, if it comes by `until_ns`; else lets the time pass until then and answers false.
+    pub fn step_until(&mut self, until_ns: u64) -> bool {
+        let Some(next_ns) = self.next_event_ns().filter(|next| *next <= until_ns) else {
+            self.now_ns = self.now_ns.max(until_ns);
+            return false;
+        };
+        self.now_ns = self.now_ns.max(next_ns);
+        self.step();
+        true
     }
 
     fn next_event_ns(&self) -> Option<u64> {

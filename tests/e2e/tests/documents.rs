@@ -23,6 +23,11 @@ case "$*" in
     shift
     exec "$ALPHAMESH_BIN/alphamesh-bench" "$@" --help
     ;;
+*" -p test-sim -- "*)
+    while [ "$1" != -- ]; do shift; done
+    shift
+    exec "$ALPHAMESH_BIN/alphamesh-sim" "$@"
+    ;;
 esac
 "#;
 
