@@ -10,13 +10,14 @@ use mesh_backtest::ticks::{
     Desk, KernelTrader, Market, Quotes, QuotesParams, TickOutcome, TickSettings, TickStrategy, looks_ahead, run,
 };
 use mesh_backtest::{
-    Decider, Decimals, Funding, InitialPosition, Kernel, RunError, Settings, Sizing, TimedBar, metrics,
+    Decider, Decimals, Fills, Funding, InitialPosition, Kernel, RunError, Settings, Sizing, TimedBar, metrics,
 };
 use mesh_kernel::account::RATE_ONE;
+use mesh_kernel::exits::ExitRules;
 use mesh_kernel::fills::Costs;
 use mesh_kernel::strategy::momentum::{Momentum, Params};
-use mesh_kernel::trader::{TradeRules, Trader};
-use mesh_kernel::{Bar, Context, Decision, ExitReason, Side};
+use mesh_kernel::trader::{TradeRules, Trader, Wish};
+use mesh_kernel::{Bar, Context, Decision, ExitReason, Side, Tier};
 use mesh_ticks::{Head, Kind, Latency, Level, OrderKind, QueueModel, Report, Tape, TapeBuilder, synthetic};
 use mesh_types::{Decimal64, Side as OrderSide};
 use proptest::prelude::*;
@@ -267,6 +268,110 @@ fn decisions_are_the_kernels() {
     assert_eq!(made.outcome.decisions[0], seen.iter().map(|(_, _, digest)| *digest).collect::<Vec<_>>());
     let make = |_: &Tape| KernelTrader::new(Kernel::<Momentum>::new(&params), &settings.base);
     assert_eq!(looks_ahead(&tape, &settings, 5, make), Ok(None));
+}
+
+/// Enters with the first bar and holds by rules; nothing else speaks.
+struct Holds {
+    trader: Trader,
+    rules: TradeRules,
+    begun: bool,
+}
+
+impl Decider for Holds {
+    fn on_bar(&mut self, bar: &Bar, _: &Context) -> Decision {
+        let enter = if self.begun { Side::Flat } else { Side::Long };
+        self.begun = true;
+        let wish = Wish { enter, tier: Tier::Low, ..Wish::default() };
+        self.trader.on_bar(&self.rules, bar, 1.0, &wish)
+    }
+    fn trader(&mut self) -> &mut Trader {
+        &mut self.trader
+    }
+    fn rules(&self) -> &TradeRules {
+        &self.rules
+    }
+}
+
+/// 4 are bought at 102 with a stop at 98, a partial end of one half at 104 and a target at 106, all at the venue from +260 of
+/// the second second on; then `more` happens. What ended: after how many ns, lots, price, why.
+fn with_resting_levels(more: &[(u64, Said)]) -> Vec<(u64, i64, i64, ExitReason)> {
+    let mut tape = TapeBuilder::new(0);
+    let start = [
+        (0, Said::Book(Kind::Snapshot, &[(100, 10)], &[(102, 10), (104, 3), (106, 5)])),
+        (100, Said::Trade(101, 1, true)),
+        (SECOND + 100, Said::Trade(101, 1, true)),
+    ];
+    for (ns, said) in start.iter().chain(more) {
+        let at = (SECOND + ns, SECOND + ns + 10);
+        let levels = |of: &[(i64, i64)]| of.iter().map(|(p, q)| Level::new(*p, *q)).collect::<Vec<_>>();
+        match said {
+            Said::Book(kind, bids, asks) => {
+                tape.book(*kind, at, Default::default(), levels(bids), levels(asks)).unwrap();
+            }
+            Said::Trade(price, quantity, buys) => tape.trade(at, whole(*price), whole(*quantity), *buys).unwrap(),
+        }
+    }
+    let mut settings = settings((0, 0), 50);
+    settings.base.sizing = Sizing::Quantity(4.0);
+    settings.base.fills = Fills::INTRABAR;
+    let exits =
+        ExitRules { stop_atr: 3.0, target_atr: 5.0, partial_atr: 3.0, partial_fraction: 0.5, ..ExitRules::default() };
+    let rules = TradeRules { exits, ..TradeRules::default() };
+    let holds = Holds { trader: Trader::default(), rules, begun: false };
+    let made = run(&tape.finish(0).unwrap(), &settings, KernelTrader::new(holds, &settings.base)).unwrap();
+    assert_eq!(made.outcome.open, []);
+    let trades = made.outcome.trades.iter();
+    trades.map(|trade| (trade.exit_ns - SECOND, trade.quantity, trade.exit_price, trade.reason)).collect()
+}
+
+#[derive(Clone, Copy)]
+enum Said {
+    Book(Kind, &'static [(i64, i64)], &'static [(i64, i64)]),
+    Trade(i64, i64, bool),
+}
+
+/// 4 trade at 104: 3 stood ahead, one is ours. The book falls, a trade at 97 starts the stop: 3 are left of it by then.
+#[test]
+fn a_stop_at_the_venue_is_started_by_a_trade() {
+    let ended = with_resting_levels(&[
+        (SECOND + 300, Said::Trade(104, 4, true)),
+        (SECOND + 450, Said::Book(Kind::Delta, &[(100, 0), (97, 10)], &[])),
+        (SECOND + 500, Said::Trade(97, 1, false)),
+        (2 * SECOND + 100, Said::Trade(97, 1, false)),
+        (3 * SECOND + 100, Said::Trade(107, 1, true)),
+    ]);
+    assert_eq!(ended, [(SECOND + 300, 1, 104, ExitReason::Partial), (SECOND + 500, 3, 97, ExitReason::Stop)]);
+}
+
+/// What the queue leaves of a level that was touched goes to the market when the bar closes.
+#[test]
+fn what_a_queue_leaves_of_a_target_goes_to_the_market() {
+    let ended = with_resting_levels(&[
+        (SECOND + 300, Said::Trade(104, 4, true)),
+        (2 * SECOND + 100, Said::Trade(103, 1, true)),
+        (2 * SECOND + 300, Said::Trade(106, 6, true)),
+        (3 * SECOND + 100, Said::Trade(105, 1, true)),
+        (4 * SECOND + 100, Said::Trade(105, 1, true)),
+    ]);
+    let expected = [
+        (SECOND + 300, 1, 104, ExitReason::Partial),
+        (2 * SECOND + 160, 1, 100, ExitReason::Partial),
+        (2 * SECOND + 300, 1, 106, ExitReason::Target),
+        (3 * SECOND + 160, 1, 100, ExitReason::Target),
+    ];
+    assert_eq!(ended, expected);
+}
+
+/// A book that reaches a target fills it without a trade: no bar shows it, and the strategy is told.
+#[test]
+fn a_strategy_is_told_what_its_bars_do_not_show() {
+    let ended = with_resting_levels(&[
+        (SECOND + 300, Said::Book(Kind::Delta, &[(107, 9)], &[(102, 0), (104, 0), (106, 0)])),
+        (2 * SECOND + 100, Said::Trade(101, 1, true)),
+        (3 * SECOND + 100, Said::Trade(97, 1, false)),
+        (4 * SECOND + 100, Said::Trade(97, 1, false)),
+    ]);
+    assert_eq!(ended, [(SECOND + 300, 2, 104, ExitReason::Partial), (SECOND + 300, 2, 106, ExitReason::Target)]);
 }
 
 /// Buys where the tape will end higher.

@@ -188,7 +188,9 @@ impl Position {
         }
     }
 
-    pub(crate) fn partial_price(&self, rules: &ExitRules) -> f64 {
+    /// Where the partial take-profit is; 0 for nowhere, or once it was taken.
+    #[must_use]
+    pub fn partial_price(&self, rules: &ExitRules) -> f64 {
         let on = rules.partial_atr > 0.0 && rules.partial_fraction > 0.0 && !self.partial_taken;
         if on { reachable(self.entry_price + self.side.sign() * rules.partial_atr * self.atr) } else { 0.0 }
     }

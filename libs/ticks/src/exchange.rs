@@ -1,14 +1,18 @@
 //! A venue's matching over recorded events: pure, time is an argument. The rules are those of [`crate::matching`]; the book is
 //! the recorded one, less what was taken from it: a level that was taken from has less until the record shows it anew.
+//!
+//! Stops wait apart from the book. A trade that reaches one after its arrival starts it: it takes what the book shows then, after
+//! the resting orders that the trade fills. An order that may only reduce ends where nothing is left to reduce.
 
 use mesh_types::Side;
 
 use crate::book::TickBook;
 use crate::ladder::NONE;
-use crate::matching::{Depth, Matching, Outcome, Part, Resting, Sink};
-use crate::order::{CancelReason, Order, Report, ReportKind};
+use crate::matching::{Depth, MAX_RESTING, Matching, Outcome, Part, Resting, Sink};
+use crate::order::{CancelReason, Order, OrderKind, RejectReason, Report, ReportKind};
 use crate::queue::QueueModel;
 use crate::tape::{Head, Kind, Tape};
+use crate::trigger::{Step, Trigger, Waits};
 
 /// The recorded book as orders meet it.
 #[derive(Clone, Debug)]
@@ -59,16 +63,47 @@ impl Depth for Recorded {
     }
 }
 
+/// What is held, and the orders that may only reduce it.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    lots: i64,
+    /// Ids and sides.
+    reducing: Vec<(u64, Side)>,
+}
+
+impl Held {
+    /// Lots that an order of a side can reduce.
+    const fn reducible(&self, side: Side) -> i64 {
+        let lots = match side {
+            Side::Buy => self.lots.saturating_neg(),
+            Side::Sell => self.lots,
+        };
+        if lots > 0 { lots } else { 0 }
+    }
+
+    fn may_only_reduce(&self, id: u64) -> bool {
+        self.reducing.iter().any(|(reducing, _)| *reducing == id)
+    }
+}
+
 /// Writes down what is filled.
 struct Log<'a> {
     reports: &'a mut Vec<Report>,
+    held: &'a mut Held,
     venue_ns: u64,
 }
 
 impl Sink for Log<'_> {
     #[inline]
+    fn allowed(&self, id: u64, side: Side, quantity: i64) -> i64 {
+        if self.held.may_only_reduce(id) { quantity.min(self.held.reducible(side)) } else { quantity }
+    }
+
+    #[inline]
     fn fill(&mut self, part: Part) {
         let Part { id, side, price, quantity, left, is_maker } = part;
+        let lots = if side == Side::Buy { quantity } else { -quantity };
+        self.held.lots = self.held.lots.saturating_add(lots);
         let kind = ReportKind::Filled { price, quantity, left, is_maker };
         self.reports.push(Report { id, side, venue_ns: self.venue_ns, kind });
     }
@@ -79,6 +114,9 @@ impl Sink for Log<'_> {
 pub struct Exchange {
     depth: Recorded,
     matching: Matching,
+    /// Stops that no trade has reached, in the order of arrival.
+    stops: Vec<Order>,
+    held: Held,
     reports: Vec<Report>,
 }
 
@@ -87,7 +125,13 @@ impl Exchange {
     #[must_use]
     pub fn new(model: QueueModel, window: usize, view: u32) -> Self {
         let depth = Recorded { book: TickBook::new(window), view };
-        Self { depth, matching: Matching::new(model, view > 0), reports: Vec::new() }
+        let matching = Matching::new(model, view > 0);
+        Self { depth, matching, stops: Vec::new(), held: Held::default(), reports: Vec::new() }
+    }
+
+    /// Lots that are held from before.
+    pub const fn set_position(&mut self, lots: i64) {
+        self.held.lots = lots;
     }
 
     /// The recorded book, less what was taken from it since it was shown.
@@ -117,13 +161,14 @@ impl Exchange {
     /// Takes a message of the record.
     #[inline]
     pub fn apply(&mut self, tape: &Tape, head: &Head) {
-        let Self { depth, matching, reports } = self;
-        let mut log = Log { reports, venue_ns: head.venue_ns };
+        let Self { depth, matching, held, reports, .. } = self;
+        let mut log = Log { reports, held, venue_ns: head.venue_ns };
         match head.kind {
-            _ if matching.is_empty() => depth.book.apply(tape, head),
+            _ if matching.is_empty() && self.stops.is_empty() => depth.book.apply(tape, head),
             Kind::Trade => {
                 if let Some(trade) = tape.levels(head).1.first() {
                     matching.on_trade(*trade, head.taker_buys, &mut log);
+                    self.start_stops(trade.price, head.venue_ns);
                 }
             }
             Kind::Delta => {
@@ -138,27 +183,93 @@ impl Exchange {
             }
             Kind::Unknown => depth.book.apply(tape, head),
         }
+        if self.has_reports() {
+            self.end_reducing(head.venue_ns);
+        }
+    }
+
+    /// Stops that a trade has reached take.
+    fn start_stops(&mut self, price: i64, venue_ns: u64) {
+        let is_reached = |stop: &mut Order| {
+            Trigger::new(stop.side, Waits::Stop, Some(stop.price)).on_trade(price) == Step::Triggered
+        };
+        let reached: Vec<Order> = self.stops.extract_if(.., is_reached).collect();
+        for stop in reached {
+            self.execute(&Order { kind: OrderKind::Market, ..stop }, venue_ns);
+        }
+    }
+
+    /// Orders end that have nothing left to reduce; those that ended otherwise are forgotten.
+    fn end_reducing(&mut self, venue_ns: u64) {
+        if self.held.reducing.is_empty() {
+            return;
+        }
+        for (id, side) in core::mem::take(&mut self.held.reducing) {
+            let waits = self.stops.iter().any(|stop| stop.id == id);
+            if !waits && self.matching.resting(side).iter().all(|resting| resting.id != id) {
+                continue;
+            }
+            if self.held.reducible(side) > 0 {
+                self.held.reducing.push((id, side));
+            } else if let Some((side, left)) = self.remove(id) {
+                let reason = CancelReason::ReduceOnly;
+                self.report(id, side, venue_ns, ReportKind::Cancelled { left, reason });
+            }
+        }
     }
 
     /// Takes an order that arrives now.
     pub fn submit(&mut self, order: &Order, venue_ns: u64) {
-        if let Err(reason) = self.matching.check(order, &self.depth) {
+        if let Err(reason) = self.check(order) {
             return self.report(order.id, order.side, venue_ns, ReportKind::Rejected(reason));
         }
         self.report(order.id, order.side, venue_ns, ReportKind::Accepted);
-        let Self { depth, matching, reports } = self;
-        if let Outcome::Ended { left, reason } = matching.submit(order, depth, &mut Log { reports, venue_ns }) {
+        if order.reduce_only {
+            self.held.reducing.push((order.id, order.side));
+        }
+        if order.kind == OrderKind::Stop {
+            self.stops.push(*order);
+        } else {
+            self.execute(order, venue_ns);
+        }
+        self.end_reducing(venue_ns);
+    }
+
+    fn check(&self, order: &Order) -> Result<(), RejectReason> {
+        self.matching.check(order, &self.depth)?;
+        if self.stops.iter().any(|stop| stop.id == order.id) {
+            Err(RejectReason::RepeatedId)
+        } else if order.kind == OrderKind::Stop && self.stops.len() >= MAX_RESTING {
+            Err(RejectReason::TooMany)
+        } else if order.reduce_only && self.held.reducible(order.side) == 0 {
+            Err(RejectReason::ReduceOnly)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn execute(&mut self, order: &Order, venue_ns: u64) {
+        let Self { depth, matching, held, reports, .. } = self;
+        if let Outcome::Ended { left, reason } = matching.submit(order, depth, &mut Log { reports, held, venue_ns }) {
+            let is_gone = order.reduce_only && self.held.reducible(order.side) == 0;
+            let reason = if is_gone { CancelReason::ReduceOnly } else { reason };
             self.report(order.id, order.side, venue_ns, ReportKind::Cancelled { left, reason });
         }
     }
 
     /// Takes a request to cancel that arrives now.
     pub fn cancel(&mut self, id: u64, venue_ns: u64) {
-        let (side, kind) = match self.matching.remove(id) {
+        let (side, kind) = match self.remove(id) {
             Some((side, left)) => (side, ReportKind::Cancelled { left, reason: CancelReason::Asked }),
             None => (Side::Buy, ReportKind::CancelRejected),
         };
         self.report(id, side, venue_ns, kind);
+    }
+
+    /// Takes an order out; its side and how much of it was left.
+    fn remove(&mut self, id: u64) -> Option<(Side, i64)> {
+        let stop = self.stops.iter().position(|stop| stop.id == id).map(|at| self.stops.remove(at));
+        stop.map(|stop| (stop.side, stop.quantity)).or_else(|| self.matching.remove(id))
     }
 
     fn report(&mut self, id: u64, side: Side, venue_ns: u64, kind: ReportKind) {

@@ -15,6 +15,8 @@ pub enum OrderKind {
     ImmediateOrCancel,
     /// Takes all of its quantity up to its price, or nothing.
     FillOrKill,
+    /// Waits at the venue, unseen, for a trade at its price or worse for its owner; then takes as [`Self::Market`].
+    Stop,
 }
 
 impl OrderKind {
@@ -34,10 +36,12 @@ pub struct Order {
     pub side: Side,
     /// How it may trade.
     pub kind: OrderKind,
-    /// Limit in ticks; not read of market orders.
+    /// Limit in ticks, or where a stop begins; not read of market orders.
     pub price: i64,
     /// Lots.
     pub quantity: i64,
+    /// It may bring the position nearer to none, never beyond.
+    pub reduce_only: bool,
 }
 
 /// Why an order is not taken.
@@ -51,6 +55,8 @@ pub enum RejectReason {
     WouldTake,
     /// As many orders rest as may.
     TooMany,
+    /// It may only reduce, and there is no position to reduce.
+    ReduceOnly,
 }
 
 /// Why an order ends before it is filled.
@@ -62,6 +68,8 @@ pub enum CancelReason {
     NoLiquidity,
     /// It met an order of its own owner.
     SelfTrade,
+    /// It may only reduce, and the position is gone.
+    ReduceOnly,
 }
 
 /// What a venue says.

@@ -63,6 +63,11 @@ impl Session {
         &self.exchange
     }
 
+    /// Lots that are held from before.
+    pub const fn set_position(&mut self, lots: i64) {
+        self.exchange.set_position(lots);
+    }
+
     /// Sends a request now.
     pub fn send(&mut self, request: Request, now_ns: u64) {
         let arrives_ns = now_ns.saturating_add(self.latency.entry_ns(now_ns));

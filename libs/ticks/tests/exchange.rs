@@ -69,7 +69,12 @@ impl Venue {
     }
 
     fn submit(&mut self, id: u64, side: Side, kind: OrderKind, price: i64, quantity: i64) -> Vec<ReportKind> {
-        self.exchange.submit(&Order { id, side, kind, price, quantity }, 0);
+        self.exchange.submit(&Order { id, side, kind, price, quantity, reduce_only: false }, 0);
+        self.kinds()
+    }
+
+    fn reduce(&mut self, id: u64, side: Side, kind: OrderKind, price: i64, quantity: i64) -> Vec<ReportKind> {
+        self.exchange.submit(&Order { id, side, kind, price, quantity, reduce_only: true }, 0);
         self.kinds()
     }
 }
@@ -90,7 +95,7 @@ fn book() -> Said {
     Snapshot(vec![(100, 10), (99, 20)], vec![(101, 5), (102, 7), (105, 50)])
 }
 
-use OrderKind::{FillOrKill, ImmediateOrCancel, Limit, Market, PostOnly};
+use OrderKind::{FillOrKill, ImmediateOrCancel, Limit, Market, PostOnly, Stop};
 use ReportKind::{Accepted, CancelRejected, Rejected};
 use Side::{Buy, Sell};
 
@@ -161,6 +166,45 @@ fn the_model_says_how_cancellations_move_the_queue() {
 }
 
 #[test]
+fn a_stop_waits_for_a_trade_and_takes_what_the_book_shows_then() {
+    let said = [book(), Trade(101, 1, true), Delta(vec![(100, 2)], vec![]), Trade(99, 1, false), Trade(90, 1, false)];
+    let mut venue = Venue::new(QueueModel::Conservative, &said);
+    venue.next();
+    // Beyond its price already where it arrives: only a trade starts it.
+    assert_eq!(venue.submit(1, Sell, Stop, 99, 5), [Accepted]);
+    assert_eq!(venue.submit(2, Buy, Stop, 101, 6), [Accepted]);
+    assert_eq!(venue.submit(3, Sell, Stop, 99, 1), [Accepted]);
+    assert_eq!(venue.submit(2, Buy, Stop, 101, 6), [Rejected(RejectReason::RepeatedId)]);
+    assert_eq!(venue.submit(4, Sell, Stop, 0, 1), [Rejected(RejectReason::Invalid)]);
+    assert_eq!(venue.next(), [taken(101, 5, 1), taken(102, 1, 0)]);
+    assert_eq!(venue.next(), [], "a book alone starts none");
+    venue.exchange.cancel(3, 0);
+    assert_eq!(venue.kinds(), [ended(1, CancelReason::Asked)]);
+    assert_eq!(venue.next(), [taken(100, 2, 3), taken(99, 3, 0)]);
+    assert_eq!(venue.next(), [], "each once");
+}
+
+#[test]
+fn what_may_only_reduce_never_turns_a_position() {
+    let said = [book(), Trade(102, 8, true), Delta(vec![], vec![(101, 5), (102, 7)]), Trade(103, 9, true)];
+    let mut venue = Venue::new(QueueModel::Conservative, &said);
+    venue.next();
+    assert_eq!(venue.reduce(1, Sell, Market, 0, 3), [Rejected(RejectReason::ReduceOnly)], "nothing is held");
+    venue.submit(2, Buy, Market, 0, 5);
+    assert_eq!(venue.reduce(3, Buy, Limit, 99, 1), [Rejected(RejectReason::ReduceOnly)], "it would add");
+    for (id, kind, price) in [(4, Limit, 102), (5, Limit, 105), (6, Stop, 99)] {
+        assert_eq!(venue.reduce(id, Sell, kind, price, 5), [Accepted]);
+    }
+    // 7 of 8 stood ahead: one is ours.
+    assert_eq!(venue.next(), [made(102, 1, 4)]);
+    let gone = |left| ended(left, CancelReason::ReduceOnly);
+    let sold = [Accepted, taken(100, 4, 3), gone(3), gone(4), gone(5), gone(5)];
+    assert_eq!(venue.reduce(7, Sell, Market, 0, 7), sold, "4 are left to sell, and then nothing for the others");
+    venue.next();
+    assert_eq!(venue.next(), []);
+}
+
+#[test]
 fn the_book_that_reaches_an_order_fills_it_at_its_own_price() {
     let said = [book(), Delta(vec![(100, 0), (99, 0)], vec![(98, 3), (99, 4)])];
     let mut venue = Venue::new(QueueModel::Conservative, &said);
@@ -204,7 +248,7 @@ fn a_level_that_leaves_a_partial_view_is_not_empty() {
     let tape = tape(&said, 2);
     let mut exchange = Exchange::new(QueueModel::Conservative, 64, 2);
     exchange.apply(&tape, &tape.heads()[0]);
-    exchange.submit(&Order { id: 1, side: Buy, kind: Limit, price: 99, quantity: 5 }, 0);
+    exchange.submit(&Order { id: 1, side: Buy, kind: Limit, price: 99, quantity: 5, reduce_only: false }, 0);
     exchange.apply(&tape, &tape.heads()[1]);
     assert_eq!(exchange.resting(Buy)[0].queue.ahead(), 20);
     exchange.apply(&tape, &tape.heads()[2]);
@@ -218,7 +262,7 @@ fn nothing_overtakes_on_the_wire() {
     let tape = tape(&[book()], 0);
     let mut session = Session::new(Exchange::new(QueueModel::Conservative, 64, 0), latency);
     session.apply(&tape, &tape.heads()[0], |_| {});
-    let order = |id| Order { id, side: Buy, kind: Limit, price: 99, quantity: 1 };
+    let order = |id| Order { id, side: Buy, kind: Limit, price: 99, quantity: 1, reduce_only: false };
     session.send(Request::Submit(order(1)), 0);
     session.send(Request::Submit(order(2)), 100);
     session.send(Request::Cancel(1), 101);
@@ -326,7 +370,7 @@ proptest! {
             }
             for (id, (_, side, kind, price, quantity, cancels)) in requests.iter().enumerate().filter(|(_, r)| r.0 == at) {
                 let id = id as u64;
-                let order = Order { id, side: *side, kind: *kind, price: *price, quantity: *quantity };
+                let order = Order { id, side: *side, kind: *kind, price: *price, quantity: *quantity, reduce_only: false };
                 exchange.submit(&order, head.venue_ns);
                 orders.insert(id, (order, order.quantity));
                 for report in exchange.take_reports().collect::<Vec<Report>>() {

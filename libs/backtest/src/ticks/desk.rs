@@ -59,10 +59,21 @@ impl Desk {
 
     /// Sends an order; its id. `reason` is what the trade that it closes will say.
     pub fn submit(&mut self, side: OrderSide, kind: OrderKind, price: i64, quantity: i64, reason: ExitReason) -> u64 {
+        self.send(Order { id: 0, side, kind, price, quantity, reduce_only: false }, reason)
+    }
+
+    /// Sends an order that may only reduce the position; its id.
+    pub fn reduce(&mut self, side: OrderSide, kind: OrderKind, price: i64, quantity: i64, reason: ExitReason) -> u64 {
+        self.send(Order { id: 0, side, kind, price, quantity, reduce_only: true }, reason)
+    }
+
+    fn send(&mut self, order: Order, reason: ExitReason) -> u64 {
         let id = self.reasons.len() as u64;
+        let Order { side, kind, price, quantity, reduce_only, .. } = order;
         self.reasons.push(reason);
-        self.requests.push(Request::Submit(Order { id, side, kind, price, quantity }));
-        self.sent = self.sent.u64(side as u64 | (kind as u64) << 8).u64(price as u64).u64(quantity as u64);
+        self.requests.push(Request::Submit(Order { id, ..order }));
+        let manner = side as u64 | (kind as u64) << 8 | u64::from(reduce_only) << 16;
+        self.sent = self.sent.u64(manner).u64(price as u64).u64(quantity as u64);
         id
     }
 

@@ -283,6 +283,7 @@ impl<'a, S: TickStrategy> Run<'a, S> {
             self.strategy.on_initial(initial.side, initial.entry_price, initial.stop_price);
         }
         self.desk.account = self.ledger.books.account;
+        self.session.set_position(self.desk.account.position);
         self.mark_at(start_ns).map_err(overflow)
     }
 

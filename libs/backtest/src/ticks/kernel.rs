@@ -1,10 +1,12 @@
 //! The kernel's strategies on ticks: the same decisions at the close of bars, carried out at the market.
 //!
-//! Entries and exits are market orders, sent when the bar was seen to close; stops and targets are watched on closed bars, as
-//! with the preset `next_open`. What the book does not fill is cancelled: a position that its strategy has given up is sent
-//! to the market again at each close until it is gone; an entry of which nothing was filled is taken back.
+//! Entries and exits are market orders, sent when the bar was seen to close. Stops and targets are watched on closed bars, as
+//! with the preset `next_open`, or rest at the venue, as with `intrabar`: see `levels`. What the book does not fill is
+//! cancelled: a position that its strategy has given up is sent to the market again at each close until it is gone; an entry
+//! of which nothing was filled is taken back. Where a target rests in a queue that left some of it unfilled, the strategy,
+//! which saw its price, has given the position up too: the rest goes to the market at the close.
 
-use mesh_kernel::fills::Anchor;
+use mesh_kernel::fills::{Anchor, Levels};
 use mesh_kernel::indicators::market::{book_imbalance, spread_bp};
 use mesh_kernel::sizing::SizingInput;
 use mesh_kernel::{Action, Context, Decision, ExitReason, Side};
@@ -12,6 +14,7 @@ use mesh_ticks::{OrderKind, Report};
 use mesh_types::Side as OrderSide;
 
 use super::desk::{Desk, Market, TickStrategy, fill_of};
+use super::levels::RestingLevels;
 use crate::data::TimedBar;
 use crate::engine::Settings;
 use crate::strategy::Decider;
@@ -36,13 +39,45 @@ pub struct KernelTrader<'a, D> {
     entry: Option<Entry>,
     exit: Option<u64>,
     why: ExitReason,
+    levels: RestingLevels,
 }
 
 impl<'a, D: Decider> KernelTrader<'a, D> {
     /// Before the first bar.
     #[must_use]
     pub const fn new(decider: D, settings: &'a Settings) -> Self {
-        Self { decider, settings, entry: None, exit: None, why: ExitReason::None }
+        let levels = RestingLevels::new();
+        Self { decider, settings, entry: None, exit: None, why: ExitReason::None, levels }
+    }
+
+    /// Stops and targets rest at the venue.
+    fn has_resting_levels(&self) -> bool {
+        self.settings.fills.rules.levels == Levels::Inside
+    }
+
+    /// What ends with a decision, in lots: what the levels' orders still had to fill, or so much of the position.
+    fn ending(&mut self, fraction: f64, desk: &mut Desk) -> i64 {
+        let position = desk.account.position;
+        if fraction >= 1.0 {
+            self.levels.clear(desk);
+            return position;
+        }
+        let part = (position as f64 * fraction) as i64;
+        self.levels.end_partial(desk).map_or(part, |left| left.min(position.saturating_abs()) * position.signum())
+    }
+
+    /// The strategy is told what its resting orders did without a trade that its bars show; they follow its levels.
+    fn follow(&mut self, desk: &mut Desk) {
+        let rules = *self.decider.rules();
+        let is_working = self.entry.is_some() || self.exit.is_some();
+        let trader = self.decider.trader();
+        if trader.position.side != Side::Flat && desk.account.position == 0 && !is_working {
+            trader.position = Default::default();
+            trader.cooldown = rules.cooldown_bars;
+        }
+        trader.position.partial_taken |= self.levels.has_taken_partial();
+        let position = trader.position;
+        self.levels.place(&position, &rules.exits, self.settings.decimals.scale(), desk);
     }
 
     fn context(&self, market: &Market<'_>) -> Context {
@@ -68,7 +103,7 @@ impl<'a, D: Decider> KernelTrader<'a, D> {
         if lots != 0 {
             let side = if lots > 0 { OrderSide::Sell } else { OrderSide::Buy };
             self.why = reason;
-            self.exit = Some(desk.submit(side, OrderKind::Market, 0, lots.saturating_abs(), reason));
+            self.exit = Some(desk.reduce(side, OrderKind::Market, 0, lots.saturating_abs(), reason));
         }
     }
 
@@ -107,19 +142,24 @@ impl<D: Decider> TickStrategy for KernelTrader<'_, D> {
         let decision = self.decider.on_bar(&bar.bar, &self.context(market));
         let mut ends = false;
         if decision.action.is_exit() {
-            let position = desk.account.position;
             ends = decision.fraction >= 1.0;
-            let part = if ends { position } else { (position as f64 * decision.fraction) as i64 };
+            let part = self.ending(decision.fraction, desk);
             self.leave(part, decision.exit, desk);
         }
-        if decision.entry() != Action::None {
-            let adds = decision.action.is_entry() && held != Side::Flat;
+        let adds = decision.action.is_entry() && held != Side::Flat;
+        // Nothing is added to what a resting order has ended already.
+        let is_gone = adds && desk.account.position == 0 && self.has_resting_levels();
+        if decision.entry() != Action::None && !is_gone {
             self.enter(&decision, bar, ends, adds, desk);
+        }
+        if self.has_resting_levels() {
+            self.follow(desk);
         }
         decision.digest
     }
 
-    fn on_report(&mut self, report: &Report, _desk: &mut Desk) {
+    fn on_report(&mut self, report: &Report, desk: &mut Desk) {
+        let is_of_level = self.levels.on_report(report);
         if let Some(entry) = self.entry.as_mut().filter(|entry| entry.id == report.id) {
             if let Some((_, ticks, _)) = fill_of(report) {
                 let begins = !entry.filled && !entry.adds;
@@ -138,6 +178,12 @@ impl<D: Decider> TickStrategy for KernelTrader<'_, D> {
             }
         } else if self.exit == Some(report.id) && report.is_final() {
             self.exit = None;
+        }
+        let is_filled = is_of_level && fill_of(report).is_some();
+        if self.has_resting_levels() && (is_filled || (report.is_final() && !is_of_level)) {
+            let position = self.decider.trader().position;
+            let exits = self.decider.rules().exits;
+            self.levels.place(&position, &exits, self.settings.decimals.scale(), desk);
         }
     }
 

@@ -12,12 +12,14 @@
 //! | [`desk`] | what a strategy sees and may do |
 //! | [`bars`] | bars from trades, for strategies that decide on bars and for the report |
 //! | [`kernel`] | the kernel's strategies: decisions at the close of bars, orders at the market |
+//! | `levels` | their stops and targets as orders that rest at the venue |
 //! | [`quotes`] | two resting orders around the middle |
 
 pub mod bars;
 pub mod desk;
 pub mod engine;
 pub mod kernel;
+mod levels;
 pub mod quotes;
 
 pub use desk::{Desk, Market, TickStrategy};

@@ -80,6 +80,7 @@ impl PaperExchange {
         let (reason, text) = match reason {
             mesh_ticks::RejectReason::WouldTake => (RejectReason::WouldTake, "it would have taken"),
             mesh_ticks::RejectReason::TooMany => (RejectReason::RateLimit, "as many orders rest as may"),
+            mesh_ticks::RejectReason::ReduceOnly => (RejectReason::Malformed, "there is no position to reduce"),
             mesh_ticks::RejectReason::Invalid | mesh_ticks::RejectReason::RepeatedId => {
                 (RejectReason::Malformed, "its price or quantity is none that an order can have")
             }
@@ -236,7 +237,7 @@ fn matched_as(arrival: u64, terms: &Terms, wanted: Decimal64, units: &Units) -> 
         None => 1,
     };
     let quantity = units.lots(wanted).filter(|lots| *lots > 0)?;
-    Some(Order { id: arrival, side: terms.side, kind, price, quantity })
+    Some(Order { id: arrival, side: terms.side, kind, price, quantity, reduce_only: false })
 }
 
 /// A position after a fill of this side.

@@ -5,6 +5,7 @@ mod initial;
 mod options;
 mod params;
 mod report;
+mod sizes;
 mod ticks;
 
 use std::error::Error;

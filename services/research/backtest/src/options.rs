@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mesh_backtest::fills::rate_of_bp;
-use mesh_backtest::{Decimals, Fills, InitialPosition, InputRules, Series, Settings, Sizing};
+use mesh_backtest::{Decimals, Fills, InitialPosition, InputRules, Series, Settings};
 use mesh_kernel::fills::Costs;
-use mesh_kernel::sizing::{Margin, SizingMethod, SizingRules};
+use mesh_kernel::sizing::Margin;
 
 use crate::initial;
 use crate::params::NAMES;
+use crate::sizes::SizeOptions;
 use crate::ticks::TickOptions;
 use mesh_bars::{Fault, Source, Wanted};
 
@@ -44,7 +45,8 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) params: Option<PathBuf>,
     /// Where decisions are filled: next_open, same_close, intrabar, or as a peer does: backtesting_py, raptorbt,
-    /// vectorbt, nautilus.
+    /// vectorbt, nautilus. On ticks next_open, where stops and targets are watched on closed bars, or intrabar, where they
+    /// rest at the venue.
     #[arg(long, default_value = "next_open", value_parser = Fills::PRESETS.iter().map(|(name, _)| *name).collect::<Vec<_>>())]
     pub(crate) fills: String,
     /// Fee of every fill, basis points of its notional.
@@ -56,21 +58,17 @@ pub(crate) struct RunOptions {
     /// Slippage of fills that take, basis points of the price.
     #[arg(long, default_value_t = 0.0, value_name = "BP")]
     slippage_bps: f64,
+    /// Slippage on top for an order as large as `--depth`, in proportion below and above, basis points.
+    #[arg(long, default_value_t = 0.0, value_name = "BP", requires = "depth")]
+    impact_bps: f64,
+    /// Notional near the touch that an order's impact is measured by, in the quote currency.
+    #[arg(long, default_value_t = 0.0, value_name = "AMOUNT", requires = "impact_bps")]
+    depth: f64,
     /// Money at the start, in the quote currency.
     #[arg(long, default_value_t = 10_000.0, value_name = "AMOUNT")]
     capital: f64,
-    /// Size of an entry: a fraction of equity.
-    #[arg(long, default_value_t = 1.0, value_name = "FRACTION")]
-    fraction: f64,
-    /// Size of an entry: what loses this fraction of equity at the stop.
-    #[arg(long, value_name = "FRACTION", conflicts_with_all = ["fraction", "quantity"])]
-    risk: Option<f64>,
-    /// Size of an entry: this quantity, whatever it costs.
-    #[arg(long, value_name = "QUANTITY", conflicts_with_all = ["fraction"])]
-    quantity: Option<f64>,
-    /// Most notional of all positions, in equities.
-    #[arg(long, default_value_t = 1.0, value_name = "TIMES")]
-    leverage: f64,
+    #[command(flatten)]
+    sizes: SizeOptions,
     /// Leverage that the venue grants a position: its margin is its cost over this, and where that is gone the venue
     /// closes it by force. 0: never.
     #[arg(long, default_value_t = 0.0, value_name = "TIMES")]
@@ -177,7 +175,8 @@ impl RunOptions {
         let initial = self.initial()?;
         let held = initial.iter().map(|position| decimals_of(position.quantity)).max().unwrap_or(0);
         let quantity_decimals = self.quantity_decimals.unwrap_or_else(|| {
-            let bought = self.quantity.map_or_else(|| Decimals::of_quantity(self.capital, series), Decimals::of_bought);
+            let bought =
+                self.sizes.quantity().map_or_else(|| Decimals::of_quantity(self.capital, series), Decimals::of_bought);
             bought.max(held)
         });
         let decimals = Decimals::new(self.price_decimals, quantity_decimals)
@@ -214,10 +213,8 @@ impl RunOptions {
             ("maker-fee-bps", self.maker_fee_bps.unwrap_or(0.0), -1_000.0, 1_000.0),
             ("slippage-bps", self.slippage_bps, 0.0, 5_000.0),
             ("capital", self.capital, 1e-6, 1e12),
-            ("fraction", self.fraction, 0.0, 100.0),
-            ("risk", self.risk.unwrap_or(0.0), 0.0, 1.0),
-            ("quantity", self.quantity.unwrap_or(0.0), 0.0, 1e12),
-            ("leverage", self.leverage, 0.0, 100.0),
+            ("impact-bps", self.impact_bps, 0.0, 5_000.0),
+            ("depth", self.depth, 0.0, 1e15),
             ("margin-leverage", self.margin_leverage, 0.0, 1_000.0),
             ("maintenance-bps", self.maintenance_bps, 0.0, 5_000.0),
             ("liquidation-fee-bps", self.liquidation_fee_bps, 0.0, 5_000.0),
@@ -234,12 +231,13 @@ impl RunOptions {
             maker_fee_rate: rate_of_bp(maker_fee_bps),
             targets_rest: true,
             slippage_bp: self.slippage_bps,
-            ..Costs::default()
+            impact_bp: self.impact_bps,
+            depth_notional: self.depth,
         };
         Ok(Settings {
             fills: Fills::named(&self.fills).ok_or("unknown --fills")?,
             costs,
-            sizing: self.sizing(),
+            sizing: self.sizes.sizing()?,
             margin: Margin {
                 leverage: self.margin_leverage,
                 maintenance_rate: self.maintenance_bps / 1e4,
@@ -253,17 +251,6 @@ impl RunOptions {
             initial,
             ..Settings::new(decimals, self.capital)
         })
-    }
-
-    fn sizing(&self) -> Sizing {
-        let method = match (self.quantity, self.risk) {
-            (Some(quantity), _) => return Sizing::Quantity(quantity),
-            (None, Some(risk_fraction)) => SizingMethod::Volatility { risk_fraction },
-            (None, None) => SizingMethod::FixedFraction { fraction: self.fraction },
-        };
-        let tier_factors = [1.0; 3];
-        let leverage_max = self.leverage;
-        Sizing::Rules(SizingRules { method, tier_factors, leverage_max, notional_max: 0.0, notional_min: 0.0 })
     }
 }
 

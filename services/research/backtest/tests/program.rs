@@ -127,6 +127,73 @@ fn fills_leave_the_digest() {
 }
 
 #[test]
+fn sizes_and_slippage_are_as_asked() {
+    let dir = folder();
+    let of = |more: &[&str]| run(dir.path(), &[&["--bars", "AAA_1h.csv"], more].concat());
+    let trades = |report: &Value| report["trades"].as_array().unwrap().clone();
+    let number = |trade: &Value, field: &str| trade[field].as_str().unwrap().parse::<f64>().unwrap();
+    let eighth = of(&["--fraction", "0.125"]);
+    assert!(trades(&eighth).len() > 10);
+    // Kelly's stake of a half won at 2 to 1 is a quarter.
+    assert_eq!(of(&["--kelly", "0.5,2,0.5,1"])["trades"], eighth["trades"]);
+    assert_eq!(of(&["--kelly", "0.5,2,1,0.125"])["trades"], eighth["trades"], "the cap");
+    assert_eq!(of(&["--fraction", "0.25", "--tier-factors", "0.5,0.5,0.5"])["trades"], eighth["trades"]);
+    let high = of(&["--tier-factors", "0,0,1"]);
+    assert!(!trades(&high).is_empty() && high["metrics"]["refused"].as_u64().unwrap() > 0);
+    let small = of(&["--notional-max", "500"]);
+    assert!(trades(&small).iter().all(|t| number(t, "quantity") * number(t, "entry_price") < 520.0));
+    assert_eq!(trades(&of(&["--notional-min", "1e9"])).len(), 0);
+    let first = |report: &Value| trades(report).first().cloned().unwrap();
+    let plain = first(&of(&["--fraction", "0.5"]));
+    for (depth, expected_bp) in [("10000", 10.0), ("20000", 5.0)] {
+        let slipped = first(&of(&["--fraction", "0.5", "--impact-bps", "20", "--depth", depth]));
+        let moved = number(&slipped, "entry_price") / number(&plain, "entry_price") - 1.0;
+        let against = if plain["side"] == "long" { moved } else { -moved };
+        assert!((against * 1e4 - expected_bp).abs() < 0.6, "{depth}: {moved}");
+    }
+}
+
+/// Each rule of holding, and each filter, does something to a run that people ask for.
+#[test]
+fn every_rule_is_within_reach() {
+    let dir = folder();
+    let of = |params: &str| {
+        fs::write(dir.path().join("params.toml"), format!("ema_fast = 5\nema_slow = 12\n{params}\n")).unwrap();
+        run(dir.path(), &["--bars", "AAA_1h.csv", "BBB_1h.csv", "--leader", "BBB", "--breadth", "--fills", "intrabar"])
+    };
+    let plain = of("reversal = false");
+    let ends = |report: &Value, reason: &str| {
+        report["trades"].as_array().unwrap().iter().filter(|trade| trade["exit_reason"] == reason).count()
+    };
+    let cases = [
+        ("stop_atr = 1", "stop"),
+        ("target_atr = 2", "target"),
+        ("time_stop_bars = 5", "time"),
+        ("partial_atr = 1\npartial_fraction = 0.25", "partial"),
+        ("trail_atr = 1", "stop"),
+        ("trail_bp = 100", "stop"),
+        ("break_even_atr = 0.5", "stop"),
+        ("reversal = true", "signal"),
+        ("pyramid_max = 2\npyramid_step_atr = 0.5", "signal"),
+        ("cooldown_bars = 40", "signal"),
+        ("reverse_mode = 1", "signal"),
+        ("reverse_mode = 2\nreverse_breadth_band_pct = 50\nregime_adx_range = 40\nregime_adx_trend = 50", "signal"),
+        ("regime_filter = true\nregime_adx_range = 40\nregime_adx_trend = 40", "signal"),
+        ("btc_filter = true", "signal"),
+        ("breadth_min_pct = 60", "signal"),
+        ("atr_floor_bp = 230", "signal"),
+        ("volatile_atr_bp = 230", "signal"),
+        ("min_tier = 2", "signal"),
+    ];
+    for (params, reason) in cases {
+        let turns = if params.starts_with("reversal") { "" } else { "\nreversal = false" };
+        let report = of(&format!("{params}{turns}"));
+        assert!(report["trades"] != plain["trades"], "{params}");
+        assert!(ends(&report, reason) > 0, "{params}");
+    }
+}
+
+#[test]
 fn files_are_written() {
     let dir = folder();
     run(dir.path(), &["--bars", "AAA_1h.csv", "BBB_1h.csv", "--html", "run.html", "--csv", "trades.csv"]);
@@ -195,7 +262,7 @@ fn faults_name_file_line_and_remedy() {
     fs::write(path("range.toml"), "ema_fast = 50\nema_slow = 7\n").unwrap();
     let state = r#"{"symbol":"AAA","side":"long","quantity":"2.125","entry_price":"9"}"#;
     fs::write(path("fine.json"), state).unwrap();
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["--bars", "AAA_1h.csv", "--init-state", "fine.json", "--quantity-decimals", "2"], "whole lots of 0.01"),
         (&["--bars", "bad.csv"], "bad.csv:2: expected a number in high, found `1oo.5`"),
         (&["--bars", "head.csv"], "head.csv:1: expected the header"),
@@ -211,6 +278,8 @@ fn faults_name_file_line_and_remedy() {
         (&["--bars", "AAA_1h.csv", "--params", "range.toml"], "ema_fast < ema_slow"),
         (&["--bars", "AAA_1h.csv", "--leader", "BTC"], "BTC is named in the settings"),
         (&["--bars", "AAA_1h.csv", "--capital", "nan"], "--capital: expected"),
+        (&["--bars", "AAA_1h.csv", "--kelly", "0.5,2"], "expected 4 numbers with commas between them"),
+        (&["--bars", "AAA_1h.csv", "--kelly", "1.5,2,1,1"], "--kelly, share of trades won: expected 0 to 1"),
     ];
     for (arguments, expected) in cases {
         let output =

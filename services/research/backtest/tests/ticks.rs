@@ -233,6 +233,34 @@ fn the_maker_quotes_and_reports_are_written() {
 }
 
 #[test]
+fn stops_and_targets_rest_at_the_venue() {
+    let dir = folder();
+    let params = "ema_fast = 3\nema_slow = 8\nreversal = true\nrequire_cross = false\ntarget_atr = 1\nstop_atr = 1\n";
+    fs::write(dir.path().join("params.toml"), params).unwrap();
+    let with = |fills: &str| {
+        let costs = ["--maker-fee-bps", "1", "--check-lookahead", "3", "--fills", fills];
+        run(dir.path(), &[&MOMENTUM[..], &["--ticks", "xusdt_1.txt"], &costs].concat())
+    };
+    let (watched, rest) = (with("next_open"), with("intrabar"));
+    assert_eq!(watched["ticks"]["maker_fills"], 0);
+    assert!(rest["ticks"]["maker_fills"].as_u64().unwrap() > 3, "{}", rest["ticks"]);
+    // What is sent at a close is filled a latency later; what rests, at any time.
+    let in_a_bar = |report: &Value, reason: &str| {
+        let ns = |trade: &Value| trade["exit_ns"].as_u64().unwrap() % 1_000_000_000;
+        let trades = report["trades"].as_array().unwrap().iter().filter(|trade| trade["exit_reason"] == reason);
+        trades.filter(|trade| ns(trade) > 200 * MS).count()
+    };
+    assert_eq!((in_a_bar(&watched, "stop"), in_a_bar(&watched, "target")), (0, 0));
+    let ended = (in_a_bar(&rest, "stop"), in_a_bar(&rest, "target"));
+    assert!(ended.0 > 3 && ended.1 > 3, "{ended:?}");
+    let bars = backtest(
+        dir.path(),
+        &["run", "--strategy", "momentum", "--ticks", "xusdt_1.txt", "--kind", "usdm", "--fills", "vectorbt"],
+    );
+    assert!(text(&bars.stderr).contains("on ticks there is next_open or intrabar"), "{}", text(&bars.stderr));
+}
+
+#[test]
 fn latency_is_constant_or_measured() {
     let dir = folder();
     let curve = format!("sent_ns,accepted_ns\n{},{}\n", START_MS * MS, START_MS * MS + 80_000 * 1_000);
@@ -262,7 +290,7 @@ fn faults_and_counts_name_the_place() {
     assert_eq!(report["ticks"]["malformed"], 2);
     fs::write(path("curve.csv"), "sent_ns,accepted_ns\n5,4\n").unwrap();
     fs::write(path("cut.gz"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["--ticks", "none.txt"], "none.txt: can't be read"),
         (&["--ticks", "cut.gz", "--symbol", "XUSDT"], "cut.gz:1: can't be read"),
         (&["--ticks", "xusdt_1.txt", "--symbol", "YUSDT"], "YUSDT: expected books, quotes or trades"),
@@ -272,6 +300,7 @@ fn faults_and_counts_name_the_place() {
         (&["--ticks", "xusdt_1.txt", "--bars", "x.csv"], "cannot be used with"),
         (&["--bars", "x.csv", "--queue", "proportional"], "cannot be used with"),
         (&["--ticks", "xusdt_1.txt", "--slippage-bps", "1"], "cannot be used with"),
+        (&["--ticks", "xusdt_1.txt", "--impact-bps", "1", "--depth", "1"], "cannot be used with"),
         (&["--bars", "x.csv", "--latency-us", "5"], "cannot be used with"),
     ];
     for (arguments, expected) in cases {

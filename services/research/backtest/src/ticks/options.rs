@@ -18,7 +18,7 @@ const VENUES: [&str; 1] = ["binance"];
 pub(crate) struct TickOptions {
     /// Ticks and books in place of bars: a capture log (its folder or a segment), or the venue's raw frames, a line each:
     /// `<ns when received> <frame>` (`.gz` too). Several are read one after the other.
-    #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with_all = ["bars", "fills", "slippage_bps", "level_step", "breadth", "leader", "inputs"])]
+    #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with_all = ["bars", "slippage_bps", "impact_bps", "level_step", "breadth", "leader", "inputs"])]
     pub(crate) ticks: Vec<PathBuf>,
     /// The venue of the ticks.
     #[arg(long, default_value = "binance", value_parser = VENUES, requires = "ticks", conflicts_with = "bars")]

@@ -56,6 +56,10 @@ pub(crate) struct About {
 /// Reads, runs, and counts.
 pub(crate) fn run(options: &RunOptions, given: &Table) -> Result<Ran, Box<dyn Error>> {
     let ticks = &options.ticks;
+    if !FILLS.contains(&options.fills.as_str()) {
+        let (expected, found) = (FILLS.join(" or "), &options.fills);
+        return Err(format!("--fills {found}: an assumption about bars; on ticks there is {expected}").into());
+    }
     let told = io::stderr().is_terminal();
     if told {
         let _ = writeln!(
@@ -103,6 +107,8 @@ pub(crate) fn run(options: &RunOptions, given: &Table) -> Result<Ran, Box<dyn Er
     Ok(Ran { made, params, looked_ahead, about })
 }
 
+/// What ticks leave open: whether stops and targets rest at the venue.
+const FILLS: [&str; 2] = ["next_open", "intrabar"];
 /// Bars of a run.
 const BARS_MAX: u64 = 10_000_000;
 
