@@ -3,7 +3,8 @@
 //! Each node is an actor with a filter and, where it has one, a ledger that survives its crashes. What a node says
 //! reaches every other node whose filter takes it, after what [`Faults`] do to it. Messages between two nodes keep their
 //! order unless the faults say otherwise. A crash loses the actor, its timers, and what was on the way to it; it happens
-//! between batches, or between the ledger's commit and the sending: the two moments that differ for those outside.
+//! between batches, or between the ledger's commit and the sending: the two moments that differ for those outside. Each node
+//! has a clock of its own, which can be set wrong; within a life an actor's time never goes back all the same.
 //!
 //! The simulator knows nothing of trading: checks are the caller's, over [`Simulator::published`] and in `on_publish`.
 
@@ -34,6 +35,20 @@ struct Node {
     /// Counts its lives; what was sent to an earlier one is lost.
     life: u64,
     restart_ns: Option<u64>,
+    /// How far its clock is ahead of the time.
+    ahead_ns: i64,
+}
+
+impl Node {
+    /// What its clock shows at `now_ns`.
+    const fn clock_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_add_signed(self.ahead_ns)
+    }
+
+    /// The time when its clock shows `clock_ns`.
+    const fn time_ns(&self, clock_ns: u64) -> u64 {
+        clock_ns.saturating_add_signed(self.ahead_ns.saturating_neg())
+    }
 }
 
 struct Flight {
@@ -79,7 +94,7 @@ impl Simulator {
     /// Adds a node and starts it.
     pub fn add(&mut self, spec: NodeSpec) {
         let source = spec.source;
-        self.nodes.insert(source, Node { spec, cell: None, life: 0, restart_ns: None });
+        self.nodes.insert(source, Node { spec, cell: None, life: 0, restart_ns: None, ahead_ns: 0 });
         self.start(source);
     }
 
@@ -99,6 +114,13 @@ impl Simulator {
             self.cut.insert(source);
         } else {
             self.cut.remove(&source);
+        }
+    }
+
+    /// Sets a node's clock so far ahead of the time, or behind it where negative.
+    pub fn set_clock(&mut self, source: SourceId, ahead_ns: i64) {
+        if let Some(node) = self.nodes.get_mut(&source) {
+            node.ahead_ns = ahead_ns;
         }
     }
 
@@ -166,7 +188,7 @@ impl Simulator {
     fn next_event_ns(&self) -> Option<u64> {
         let flight = self.flights.keys().next().map(|(at, _)| *at);
         let nodes = self.nodes.values().filter_map(|node| match &node.cell {
-            Some(cell) => cell.next_timer_ns(),
+            Some(cell) => cell.next_timer_ns().map(|at| node.time_ns(at)),
             None => node.restart_ns,
         });
         nodes.chain(flight).min()
@@ -195,8 +217,8 @@ impl Simulator {
 
     /// One batch of one node: due timers, messages, commit, send.
     fn handle(&mut self, source: SourceId, inbox: &[u8]) {
-        let now_ns = self.now_ns;
         let Some(node) = self.nodes.get_mut(&source) else { return };
+        let now_ns = node.clock_ns(self.now_ns);
         let Some(cell) = node.cell.as_mut() else { return };
         if inbox.is_empty() && cell.next_timer_ns().is_none_or(|at| at > now_ns) {
             return;
@@ -262,8 +284,8 @@ impl Simulator {
 
     /// Makes the actor, gives it its ledger's rows, and lets its start timer fire in the next step.
     fn start(&mut self, source: SourceId) {
-        let now_ns = self.now_ns;
         let Some(node) = self.nodes.get_mut(&source) else { return };
+        let now_ns = node.clock_ns(self.now_ns);
         node.restart_ns = None;
         let mut cell = ActorCell::new((node.spec.make)(), source);
         cell.begin(now_ns);
@@ -400,6 +422,26 @@ mod tests {
         sim.set_cut(SourceId::new(2), false);
         sim.run_until(2_000_000_000);
         assert!(sim.published().filter_map(|(_, m)| m.ok()).any(|m| m.source() == SourceId::new(2)));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_moves_its_nodes_timers_and_never_its_time_back() {
+        let asked = |ahead_ns: i64| {
+            let mut sim = mesh(1);
+            sim.set_cut(SourceId::new(2), true);
+            sim.run_until(10_000_000);
+            sim.set_clock(SourceId::new(1), ahead_ns);
+            sim.run_until(20_000_000);
+            let questions = sim.published().filter_map(|(_, m)| m.ok()).filter(|m| m.source() == SourceId::new(1));
+            let times: Vec<u64> = questions.map(|m| m.timestamp_ns()).collect();
+            assert!(times.is_sorted(), "{times:?}");
+            (times.len(), times.last().copied().unwrap_or_default())
+        };
+        let (right, last_ns) = asked(0);
+        let (ahead, last_ahead_ns) = asked(5_000_000);
+        let (behind, last_behind_ns) = asked(-5_000_000);
+        assert!(ahead >= right && last_ahead_ns > last_ns + 3_000_000, "{ahead} {last_ahead_ns}");
+        assert!(behind < right && last_behind_ns < last_ns, "{behind} {last_behind_ns}");
     }
 
     #[test]

@@ -11,8 +11,6 @@ use crate::portfolio::Portfolio;
 use crate::settings::ns;
 
 pub(crate) const CHECK: TimerId = TimerId(2);
-/// An order that its executor never had is given up so long after it expired: the executor has refused what came later.
-const EXPIRY_GRACE_NS: u64 = 2_000_000_000;
 
 /// Reads a report, where the message is one.
 pub(crate) fn read<'m>(message: &Message<'m>) -> Option<Report<'m>> {
@@ -46,8 +44,8 @@ impl Portfolio {
         if effect.filled || entry_ended {
             self.say_position(&owner, context);
         }
-        if effect.never_had {
-            self.on_never_had(&id, context);
+        if let (true, Report::Status(status)) = (effect.never_had, report) {
+            self.on_never_had(&id, status.venue_ns.get(), context);
         }
         self.resolve(&id, report, &effect);
         self.finish_exits(&owner);
@@ -75,14 +73,16 @@ impl Portfolio {
         }
     }
 
-    /// The executor never had the order: it gets it again under the same id, or the order is over where it expired.
-    fn on_never_had(&mut self, id: &ClientOrderId, context: &mut Context<'_>) {
+    /// The executor never had the order: it gets it again under the same id, or the order is over where it expired. That it
+    /// expired is the executor's clock to say, at `told_ns`: by that clock it refuses the order should it still come. Ours may
+    /// have jumped while the order is on its way.
+    fn on_never_had(&mut self, id: &ClientOrderId, told_ns: u64, context: &mut Context<'_>) {
         let Some(order) = self.oms.order(id) else { return };
         let (now_ns, expires_ns) = (context.now_ns(), order.intent().expires_ns.get());
         if expires_ns == 0 || now_ns <= expires_ns {
             context.emit(&order.request());
             context.count("orders_sent_again", 1);
-        } else if now_ns > expires_ns.saturating_add(EXPIRY_GRACE_NS) {
+        } else if told_ns > expires_ns {
             let rejected = OrderRejected {
                 client_order_id: *id,
                 instrument: order.intent().instrument,

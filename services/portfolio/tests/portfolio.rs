@@ -374,11 +374,11 @@ fn silence_is_asked_about_and_what_the_executor_never_had_is_sent_again_or_expir
     let never = status(&order, OrderState::Unknown, "0");
     assert_eq!(desk.say(&never), ["request buy 4.9 reduce 0"]);
     assert_eq!(desk.last(), order, "the same order");
-    desk.now_ns += 5_000 * MS;
-    // Just expired: it may still be on its way to its executor, which refuses it then.
-    assert_eq!(desk.say(&never), ["ask"]);
-    desk.now_ns += 3_000 * MS;
-    assert_eq!(desk.say(&never), ["ask", "rejected stale", "position 0"]);
+    desk.now_ns += 9_000 * MS;
+    // By our clock it has expired. By its executor's it has not: it may still be on its way there, and would be taken.
+    let told = |venue_ns: u64| OrderStatus { venue_ns: venue_ns.into(), ..never };
+    assert_eq!(desk.say(&told(order.expires_ns.get())), ["ask"]);
+    assert_eq!(desk.say(&told(order.expires_ns.get() + 1)), ["rejected stale", "position 0"]);
     assert_eq!(desk.cell.actor().oms().unsettled().count(), 0);
 }
 

@@ -284,7 +284,12 @@ impl PaperExchange {
 
     fn status(&self, id: &ClientOrderId, context: &mut Context<'_>) {
         let status = self.orders.get(id).map_or_else(
-            || OrderStatus { client_order_id: *id, state: OrderState::Unknown.into(), ..OrderStatus::default() },
+            || OrderStatus {
+                client_order_id: *id,
+                state: OrderState::Unknown.into(),
+                venue_ns: context.now_ns().into(),
+                ..OrderStatus::default()
+            },
             PaperOrder::status,
         );
         context.emit(&status);
