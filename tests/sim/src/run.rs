@@ -19,6 +19,8 @@ pub struct Storm {
     pub full_disk_permille: u16,
     /// Are nodes cut off for a second now and then?
     pub partitions: bool,
+    /// Do nodes' clocks jump now and then?
+    pub clocks: bool,
 }
 
 impl Default for Storm {
@@ -29,18 +31,19 @@ impl Default for Storm {
             reorder_permille: 150,
             ..Faults::delays(100_000, 400_000_000)
         };
-        Self { bars: 20, faults, crash_permille: 15, full_disk_permille: 5, partitions: true }
+        Self { bars: 20, faults, crash_permille: 15, full_disk_permille: 5, partitions: true, clocks: true }
     }
 }
 
 impl Storm {
     /// Each with one thing less, in the order in which a reader would rather do without.
-    fn weaker(self) -> [Self; 8] {
+    fn weaker(self) -> [Self; 9] {
         let faults = self.faults;
         [
             Self { bars: self.bars / 2, ..self },
             Self { bars: self.bars.saturating_sub(1), ..self },
             Self { partitions: false, ..self },
+            Self { clocks: false, ..self },
             Self { full_disk_permille: 0, ..self },
             Self { crash_permille: 0, ..self },
             Self { faults: Faults { reorder_permille: 0, ..faults }, ..self },
@@ -71,13 +74,14 @@ pub fn run_on(seed: u64, storm: &Storm, planted: Option<Planted>, ledgers: Ledge
     world.sim.set_crashes(storm.crash_permille);
     world.disk.set(storm.full_disk_permille);
     for bar in 1..=storm.bars {
-        world.bar(bar, storm.partitions);
+        world.bar(bar, storm.partitions, storm.clocks);
     }
     // Then the weather clears, and everything must come to its end.
     world.sim.set_faults(Faults::delays(100_000, 1_000_000));
     world.sim.set_crashes(0);
     world.disk.set(0);
     world.clear_cuts();
+    world.set_clocks_right();
     world.close(&["a", "b"], storm.bars + 1);
     world.check_rest();
     Outcome {

@@ -27,6 +27,8 @@ use crate::{Violation, rest};
 /// A second in ns.
 pub const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
+/// The furthest that a clock jumps.
+const CLOCK_JUMP_NS: i64 = 10_000_000_000;
 const BAR_NS: u64 = 10 * SECOND;
 const MARKET: SourceId = SourceId::new(10);
 const STRATEGY: SourceId = SourceId::new(20);
@@ -266,7 +268,7 @@ impl World {
     }
 
     /// One bar: ten seconds of market, a signal of each strategy in the middle.
-    pub fn bar(&mut self, bar: u64, partitions: bool) {
+    pub fn bar(&mut self, bar: u64, partitions: bool, clocks: bool) {
         for second in 0..10 {
             self.market();
             if second == 4 {
@@ -280,6 +282,7 @@ impl World {
                 let cut = self.rng.u16(0..1000) < 30;
                 self.sim.set_cut(node, partitions && cut);
             }
+            self.turn_clocks(clocks);
             self.run_for(SECOND);
         }
     }
@@ -294,6 +297,24 @@ impl World {
             }
             self.market();
             self.run_for(SECOND);
+        }
+    }
+
+    /// One clock in fifty jumps: somewhere, or right again.
+    fn turn_clocks(&mut self, clocks: bool) {
+        for node in [PORTFOLIO, PAPER] {
+            let jumps = self.rng.u16(0..1000) < 20;
+            let ahead_ns = if self.rng.bool() { self.rng.i64(-CLOCK_JUMP_NS..=CLOCK_JUMP_NS) } else { 0 };
+            if clocks && jumps {
+                self.sim.set_clock(node, ahead_ns);
+            }
+        }
+    }
+
+    /// Every clock shows the time.
+    pub fn set_clocks_right(&mut self) {
+        for node in [PORTFOLIO, PAPER] {
+            self.sim.set_clock(node, 0);
         }
     }
 
