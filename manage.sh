@@ -75,8 +75,9 @@ need_tools() {
         fail "a C compiler (cc) is missing. On Debian: apt-get install gcc libc6-dev"
 }
 
-# Programs that people start, not `up`.
-TOOLS='backtest flatten replayer stats sweep venue'
+# Programs that `up` alone does not start: people do, or another profile than the default.
+ADAPTERS='adapter-hyperliquid adapter-kraken adapter-okx'
+TOOLS="$ADAPTERS backtest history replayer stats sweep venue"
 
 # What `up` starts, and the tools that are named or there already: old ones would speak of another mesh.
 build() {
@@ -155,6 +156,7 @@ up)
         case $argument in
         --no-build) build=no ;;
         -h | --help) build=no && set -- "$@" "$argument" ;;
+        live-data) tools=$ADAPTERS && set -- "$@" "$argument" ;;
         research) tools=sweep && set -- "$@" "$argument" ;;
         *) set -- "$@" "$argument" ;;
         esac
@@ -192,7 +194,7 @@ fuzz)
     ;;
 backtest | indicators) with_tool backtest "$word" "$@" ;;
 replay) with_tool replayer "$word" "$@" ;;
-flatten | stats | sweep | venue) with_tool "$word" "$word" "$@" ;;
+stats | sweep | venue) with_tool "$word" "$word" "$@" ;;
 mesh) mesh "$@" ;;
 *) mesh "$word" "$@" ;;
 esac

@@ -148,4 +148,5 @@ fn a_tool_is_built_when_it_is_first_asked_for_and_what_up_starts_does_not_wait_f
         "what is there is kept up to date: {up}"
     );
     assert!(said(&["up", "research"]).contains("--package sweep"), "its profile starts it");
+    assert!(said(&["up", "live-data"]).contains("--package adapter-kraken"), "its profile starts it");
 }

@@ -9,6 +9,9 @@ use std::process::Command;
 
 use common::Mesh;
 
+/// Words that another program answers.
+const ELSEWHERE: [&str; 7] = ["help", "backtest", "flatten", "indicators", "stats", "sweep", "venue"];
+
 #[test]
 fn every_word_has_help() {
     let mesh = Mesh::new(&[]);
@@ -17,8 +20,8 @@ fn every_word_has_help() {
         help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1).take_while(|line| !line.is_empty());
     let words: Vec<&str> = words
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
-        // Research and venues answer for themselves: see `research_is_reached_through_mesh`.
-        .filter(|word| !matches!(*word, "" | "help" | "backtest" | "indicators" | "stats" | "sweep" | "venue"))
+        // Programs of their own answer for themselves: see `programs_of_their_own_are_reached_through_mesh`.
+        .filter(|word| !word.is_empty() && !ELSEWHERE.contains(word))
         .collect();
     assert!(words.len() > 20, "{words:?}");
     for word in words {
@@ -120,15 +123,16 @@ fn programs_get_json_from_every_word_that_says_something() {
 }
 
 #[test]
-fn research_is_reached_through_mesh() {
+fn programs_of_their_own_are_reached_through_mesh() {
     let mesh = Mesh::new(&[]);
-    for name in ["backtest", "stats", "sweep", "venue"] {
+    for name in ["backtest", "flatten", "stats", "sweep", "venue"] {
         let program = mesh.binaries().join(name);
         std::fs::write(&program, "#!/bin/sh\necho \"$@\"\n").expect("written");
         std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("set");
     }
     assert_eq!(mesh.run(&["backtest", "--bars", "x.csv", "--json"]).succeeds().out.trim(), "run --bars x.csv --json");
     assert_eq!(mesh.run(&["indicators", "--spec", "s"]).succeeds().out.trim(), "indicators --spec s");
+    assert_eq!(mesh.run(&["flatten", "--yes"]).succeeds().out.trim(), "--yes");
     assert_eq!(mesh.run(&["stats", "psr", "--help"]).succeeds().out.trim(), "psr --help");
     assert_eq!(mesh.run(&["sweep", "run", "s.toml", "--json"]).succeeds().out.trim(), "run s.toml --json");
     assert_eq!(mesh.run(&["venue", "decode", "--venue", "okx"]).succeeds().out.trim(), "decode --venue okx");
