@@ -6,9 +6,9 @@
 use mesh_book::{BinanceBook, Exponents, LevelError, Step};
 use mesh_types::BookHealth;
 use mesh_venues::binance::Market;
-use mesh_venues::binance::decode::Decoder;
 use mesh_venues::binance::depth::DepthBook;
 use mesh_venues::binance::event::{DepthUpdate, Event, PriceLevel};
+use mesh_venues::binance::parse::Decoder;
 
 use crate::tape::{Kind, Tape, TapeBuilder, TapeError};
 

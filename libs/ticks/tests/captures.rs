@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use mesh_ticks::{Kind, TickBook, binance};
 use mesh_types::{Decimal64, Side};
 use mesh_venues::binance::Market;
-use mesh_venues::binance::decode::Decoder;
 use mesh_venues::binance::event::Event;
+use mesh_venues::binance::parse::Decoder;
 
 fn capture(name: &str) -> Option<String> {
     let folder = std::env::var("ALPHAMESH_DATA")

@@ -11,7 +11,7 @@ use mesh_types::{BookHealth, InstrumentError, InstrumentId, Side, Venue};
 
 use crate::binance::depth::DepthBook;
 use crate::binance::event::{Depth, DepthUpdate, Event};
-use crate::binance::{Market, convert, decode, rest, stream};
+use crate::binance::{Market, convert, instruments, parse, subscribe};
 use crate::books::{Books, ChannelBook, Outcome};
 use crate::json::{JsonError, Scanner};
 use crate::message::{BookUpdate, Continuity, Funding, MarkUpdate, Message, PriceLevel, Reply};
@@ -172,7 +172,7 @@ pub struct Reader {
 
 #[derive(Clone, Debug)]
 enum Parsers {
-    Binance(Market, decode::Decoder),
+    Binance(Market, parse::Decoder),
     Kraken(kraken::parse::Parser),
     Okx(okx::parse::Parser),
     Hyperliquid(hyperliquid::parse::Parser),
@@ -182,7 +182,7 @@ impl Reader {
     /// A reader of a new connection.
     pub fn new(language: Language) -> Self {
         let language = match language {
-            Language::Binance(market) => Parsers::Binance(market, decode::Decoder::new()),
+            Language::Binance(market) => Parsers::Binance(market, parse::Decoder::new()),
             Language::Kraken => Parsers::Kraken(kraken::parse::Parser::new()),
             Language::Okx => Parsers::Okx(okx::parse::Parser::new()),
             Language::Hyperliquid => Parsers::Hyperliquid(hyperliquid::parse::Parser::new()),
@@ -351,7 +351,7 @@ impl Reader {
         match &self.language {
             Parsers::Binance(market, _) => {
                 let wrong = || Scanner::new(body).error("the answer to exchangeInfo");
-                let info = rest::exchange_info(body).map_err(|_| wrong())?;
+                let info = instruments::exchange_info(body).map_err(|_| wrong())?;
                 for symbol in &info.symbols {
                     // A symbol that can't be one of the mesh's can't be met either.
                     if let Ok(info) = convert::instrument_info(*market, symbol, info.server_ns, received_ns) {
@@ -519,7 +519,7 @@ fn binance_message(
             Message::Mark(MarkUpdate { instrument, mark: Some(mark.mark), index, funding, venue_ns, received_ns })
         }),
         Event::Depth(depth) => {
-            let symbol = depth.symbol.map(str::to_owned).or_else(|| name.and_then(stream::symbol_of));
+            let symbol = depth.symbol.map(str::to_owned).or_else(|| name.and_then(subscribe::symbol_of));
             let channel = name.and_then(|name| name.split('@').nth(1)).unwrap_or("depth");
             market.instrument(&symbol.unwrap_or_default()).map(|instrument| {
                 Message::Book(BookUpdate {

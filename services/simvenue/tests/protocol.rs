@@ -10,13 +10,13 @@ use mesh_book::{Exponents, Step};
 use mesh_runtime::clock;
 use mesh_types::{BookHealth, Decimal64, OrderType, Side, TimeInForce};
 use mesh_venues::binance::Market;
-use mesh_venues::binance::decode::Decoder;
 use mesh_venues::binance::depth::DepthBook;
 use mesh_venues::binance::event::Event;
+use mesh_venues::binance::format::{self, NewOrder, Request};
 use mesh_venues::binance::order::{OrderStatus, order_report};
-use mesh_venues::binance::request::{self, NewOrder, Request};
+use mesh_venues::binance::parse::Decoder;
 use mesh_venues::binance::sign::Credentials;
-use mesh_venues::binance::{rest, stream};
+use mesh_venues::binance::{answers, instruments, subscribe};
 use serde_json::Value;
 use simvenue::settings::{Settings, TEST_KEY, TEST_SECRET};
 use support::{Client, Response, faults, get, http, start};
@@ -181,7 +181,8 @@ async fn streams_are_subscribed_listed_and_silent_where_that_is_asked_for() {
     let address = start(Settings::default()).await;
     let mut client = Client::connect(address, "/stream").await;
     faults(address, r#"{"silent_subscription":{"next":1}}"#).await;
-    let subscribe = |names: &[&str], id| stream::subscription(stream::Method::Subscribe, names.iter().copied(), id);
+    let subscribe =
+        |names: &[&str], id| subscribe::subscription(subscribe::Method::Subscribe, names.iter().copied(), id);
     client.send(&subscribe(&["ethusdt@bookTicker"], 1)).await;
     assert_eq!(client.text().await.as_deref(), Some(r#"{"result":null,"id":1}"#));
     assert!(client.is_silent(Duration::from_millis(500)).await);
@@ -272,7 +273,7 @@ fn order<'a>(side: Side, order_type: OrderType, price: &str, quantity: &str, id:
 }
 
 async fn place(address: SocketAddr, order: &NewOrder<'_>) -> Response {
-    signed(address, &request::place_order(Market::Spot, order)).await
+    signed(address, &format::place_order(Market::Spot, order)).await
 }
 
 #[tokio::test]
@@ -293,15 +294,15 @@ async fn orders_are_placed_filled_asked_for_and_cancelled() {
     );
     let again = place(address, &resting).await;
     assert_eq!((again.status, again.json()["msg"].as_str()), (400, Some("Duplicate order sent.")));
-    let open = signed(address, &request::open_orders(Market::Spot, Some("BTCUSDT"))).await.json();
+    let open = signed(address, &format::open_orders(Market::Spot, Some("BTCUSDT"))).await.json();
     assert_eq!(open[0]["clientOrderId"], "resting-1");
-    let cancelled = signed(address, &request::cancel_order(Market::Spot, "BTCUSDT", "resting-1")).await;
+    let cancelled = signed(address, &format::cancel_order(Market::Spot, "BTCUSDT", "resting-1")).await;
     let report = order_report(cancelled.body.as_bytes()).expect("a report");
     assert_eq!((report.client_order_id(), report.status), ("resting-1", Some(OrderStatus::Canceled)));
     let code = |response: &Response| response.json()["code"].as_i64();
-    let gone = signed(address, &request::cancel_order(Market::Spot, "BTCUSDT", "resting-1")).await;
+    let gone = signed(address, &format::cancel_order(Market::Spot, "BTCUSDT", "resting-1")).await;
     assert_eq!((gone.status, code(&gone)), (400, Some(-2011)));
-    let unknown = signed(address, &request::query_order(Market::Spot, "BTCUSDT", "nobody")).await;
+    let unknown = signed(address, &format::query_order(Market::Spot, "BTCUSDT", "nobody")).await;
     assert_eq!(code(&unknown), Some(-2013));
     for (bad, expected) in [
         (order(Side::Buy, OrderType::Limit, "30000.001", "0.01", "x"), -1013),
@@ -315,19 +316,19 @@ async fn orders_are_placed_filled_asked_for_and_cancelled() {
         assert_eq!(code(&place(address, &bad).await), Some(expected), "{bad:?}");
     }
     place(address, &resting).await;
-    let account = signed(address, &request::account(Market::Spot)).await.json();
+    let account = signed(address, &format::account(Market::Spot)).await.json();
     let balance = |asset: &str| {
         account["balances"].as_array().expect("balances").iter().find(|b| b["asset"] == asset).expect("there").clone()
     };
     assert_eq!(balance("USDT")["locked"], "300.00000000");
     assert_eq!(balance("BTC")["free"], "2.00999000", "0.01 bought, 0.1 % fee");
-    let trades = signed(address, &request::my_trades(Market::Spot, "BTCUSDT", None)).await.json();
+    let trades = signed(address, &format::my_trades(Market::Spot, "BTCUSDT", None)).await.json();
     assert_eq!(trades.as_array().map(Vec::len).map(|n| n > 0), Some(true));
     let all = http(
         address,
         "DELETE",
         &format!("/api/v3/openOrders?{}", {
-            let mut query = request::Query::new();
+            let mut query = format::Query::new();
             query.push("symbol", "BTCUSDT");
             query.signed(&keys(), clock::now_ns() / 1_000_000, None)
         }),
@@ -349,7 +350,7 @@ async fn orders_may_be_executed_although_the_answer_is_an_error_or_none() {
     let waiting = place(address, &second);
     assert!(tokio::time::timeout(Duration::from_millis(500), waiting).await.is_err(), "never answered");
     for id in ["lost-1", "lost-2"] {
-        let found = signed(address, &request::query_order(Market::Spot, "BTCUSDT", id)).await;
+        let found = signed(address, &format::query_order(Market::Spot, "BTCUSDT", id)).await;
         assert_eq!(found.json()["status"], "NEW", "{id}");
     }
 }
@@ -371,7 +372,7 @@ async fn the_proxy_and_the_limits_refuse() {
     let info = get(address, "/api/v3/exchangeInfo?symbol=BTCUSDT").await;
     // A minute may begin between the two.
     assert!(used(&info) == Some(before + 20) || used(&info) == Some(20));
-    assert_eq!(rest::exchange_info(info.body.as_bytes()).expect("information").symbols.len(), 1);
+    assert_eq!(instruments::exchange_info(info.body.as_bytes()).expect("information").symbols.len(), 1);
     let mut statuses = vec![];
     for _ in 0..40 {
         statuses.push(get(address, "/api/v3/exchangeInfo").await.status);
@@ -383,10 +384,10 @@ async fn the_proxy_and_the_limits_refuse() {
 async fn the_market_is_told_over_http() {
     let address = start(Settings::default()).await;
     assert_eq!(get(address, "/api/v3/ping").await.body, "{}");
-    rest::server_time(get(address, "/api/v3/time").await.body.as_bytes()).expect("a time");
+    answers::server_time(get(address, "/api/v3/time").await.body.as_bytes()).expect("a time");
     let candles = get(address, "/api/v3/klines?symbol=ETHUSDT&interval=1s&limit=3").await;
     let mut opens = vec![];
-    rest::klines(candles.body.as_bytes(), "ETHUSDT", "1s", clock::now_ns(), |kline| opens.push(kline.open_ns))
+    answers::klines(candles.body.as_bytes(), "ETHUSDT", "1s", clock::now_ns(), |kline| opens.push(kline.open_ns))
         .expect("candles");
     assert!(opens.windows(2).all(|pair| pair[1] - pair[0] == 1_000_000_000) && !opens.is_empty());
     let ticker: Value = get(address, "/api/v3/ticker/bookTicker?symbol=BTCUSDT").await.json();

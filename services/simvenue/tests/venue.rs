@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use mesh_book::{BinanceBook, Exponents};
 use mesh_types::BookHealth;
 use mesh_venues::binance::Market;
-use mesh_venues::binance::decode::Decoder;
 use mesh_venues::binance::depth::DepthBook;
 use mesh_venues::binance::event::{Event, PriceLevel};
+use mesh_venues::binance::parse::Decoder;
 use proptest::prelude::*;
 use simvenue::binance::answer::Request;
 use simvenue::binance::venue::Venue;
@@ -215,7 +215,7 @@ proptest! {
         sign in any::<bool>(),
     ) {
         let mut venue = documented();
-        let mut query = mesh_venues::binance::request::Query::new();
+        let mut query = mesh_venues::binance::format::Query::new();
         pairs.iter().for_each(|(name, value)| { query.push(name, value); });
         let keys = mesh_venues::binance::sign::Credentials::new(
             "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A".into(),

@@ -3,12 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mesh_venues::binance::decode::Decoder;
+use mesh_venues::binance::parse::Decoder;
 use mesh_venues::binance::depth::DepthBook;
-use mesh_venues::binance::error::ApiError;
+use mesh_venues::binance::errors::ApiError;
 use mesh_venues::binance::event::Event;
 use mesh_venues::binance::order::{UserEvent, account_trades, order_report, order_reports};
-use mesh_venues::binance::{Market, convert, rest};
+use mesh_venues::binance::{Market, answers, convert, instruments};
 
 fn stream(decoder: &mut Decoder, book: &mut DepthBook, frame: &[u8]) {
     let market = Market::Spot;
@@ -42,6 +42,6 @@ fuzz_target!(|data: &[u8]| {
         stream(&mut decoder, &mut book, frame);
     }
     let _ = (order_report(data).is_ok(), order_reports(data).is_ok(), account_trades(data).is_ok());
-    let _ = (rest::exchange_info(data).is_ok(), rest::server_time(data), ApiError::parse(400, data));
-    let _ = rest::klines(data, "BTCUSDT", "1m", 1, |_| {});
+    let _ = (instruments::exchange_info(data).is_ok(), answers::server_time(data), ApiError::parse(400, data));
+    let _ = answers::klines(data, "BTCUSDT", "1m", 1, |_| {});
 });

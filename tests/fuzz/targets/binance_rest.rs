@@ -3,26 +3,26 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mesh_venues::binance::error::ApiError;
+use mesh_venues::binance::errors::ApiError;
 use mesh_venues::binance::event::Kline;
 use mesh_venues::binance::server::{TimeUnit, Writer};
-use mesh_venues::binance::{Market, rest};
+use mesh_venues::binance::{Market, answers, instruments};
 
 const WRITER: Writer = Writer { market: Market::Spot, unit: TimeUnit::Millisecond };
 
 fn klines(body: &[u8]) -> Option<Vec<Kline<'static>>> {
     let mut candles = Vec::new();
-    rest::klines(body, "BTCUSDT", "1m", u64::MAX, |candle| candles.push(*candle)).ok()?;
+    answers::klines(body, "BTCUSDT", "1m", u64::MAX, |candle| candles.push(*candle)).ok()?;
     Some(candles)
 }
 
 fuzz_target!(|data: &[u8]| {
     let cut = data.trim_ascii_end().split_last().map_or(data, |(_, rest)| rest);
-    if let Ok(info) = rest::exchange_info(data) {
+    if let Ok(info) = instruments::exchange_info(data) {
         let written = WRITER.exchange_info(info.server_ns, &[], &info.symbols);
-        let again = rest::exchange_info(written.as_bytes()).expect("what is written is read");
+        let again = instruments::exchange_info(written.as_bytes()).expect("what is written is read");
         assert_eq!(again.symbols, info.symbols, "{written}");
-        assert!(rest::exchange_info(cut).is_err(), "cut: {}", cut.escape_ascii());
+        assert!(instruments::exchange_info(cut).is_err(), "cut: {}", cut.escape_ascii());
     }
     if let Some(candles) = klines(data) {
         let written = WRITER.klines(&candles);
@@ -31,8 +31,8 @@ fuzz_target!(|data: &[u8]| {
         assert!(again.iter().map(values).eq(candles.iter().map(values)), "{written}");
         assert!(klines(cut).is_none(), "cut: {}", cut.escape_ascii());
     }
-    if rest::server_time(data).is_ok() {
-        assert!(rest::server_time(cut).is_err(), "cut: {}", cut.escape_ascii());
+    if answers::server_time(data).is_ok() {
+        assert!(answers::server_time(cut).is_err(), "cut: {}", cut.escape_ascii());
     }
     let _ = ApiError::parse(400, data);
 });

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mesh_venues::binance::request::Query;
+use mesh_venues::binance::format::Query;
 use mesh_venues::binance::server::{Parameters, check};
 use mesh_venues::binance::sign::Credentials;
 

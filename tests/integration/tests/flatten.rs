@@ -10,7 +10,7 @@ use std::sync::Arc;
 use mesh_runtime::Status;
 use mesh_types::{Decimal64, OrderType, Side, TimeInForce};
 use mesh_venues::binance::Market;
-use mesh_venues::binance::request::{self, NewOrder, Request};
+use mesh_venues::binance::format::{self, NewOrder, Request};
 use mesh_venues::binance::sign::{API_KEY_HEADER, Credentials};
 use serde_json::Value;
 use simvenue::server::Server;
@@ -64,12 +64,12 @@ async fn rest_an_order(address: SocketAddr, id: &str) {
         client_order_id: id,
         reduce_only: false,
     };
-    let answer = ask(address, &request::place_order(Market::Spot, &order)).await;
+    let answer = ask(address, &format::place_order(Market::Spot, &order)).await;
     assert_eq!(answer["status"], "NEW", "{answer}");
 }
 
 async fn held(address: SocketAddr, asset: &str) -> f64 {
-    let account = ask(address, &request::account(Market::Spot)).await;
+    let account = ask(address, &format::account(Market::Spot)).await;
     let balances = account["balances"].as_array().expect("balances");
     let of = balances.iter().find(|balance| balance["asset"] == asset).expect(asset);
     ["free", "locked"].iter().map(|part| of[part].as_str().expect("a text").parse::<f64>().expect("a number")).sum()
@@ -117,7 +117,7 @@ async fn flatten_needs_nothing_of_the_mesh() {
     let (code, report) = flatten(home.path(), address, &["--yes"]).await;
     assert_eq!((code, &report["flat"]), (Some(0), &Value::Bool(true)), "{report}");
     assert_eq!(report["cancelled"]["BTCUSDT"], 2);
-    let working = ask(address, &request::open_orders(Market::Spot, None)).await;
+    let working = ask(address, &format::open_orders(Market::Spot, None)).await;
     assert_eq!(working.as_array().map(Vec::len), Some(0));
     for asset in ["BTC", "ETH"] {
         assert!(held(address, asset).await < 0.001, "{asset}");
@@ -137,6 +137,6 @@ async fn without_yes_nothing_changes() {
     let (code, report) = flatten(home.path(), address, &[]).await;
     assert_eq!(code, Some(1));
     assert!(report["next"].as_str().is_some_and(|next| next.starts_with("DELETE /api/v3/openOrders")), "{report}");
-    let working = ask(address, &request::open_orders(Market::Spot, None)).await;
+    let working = ask(address, &format::open_orders(Market::Spot, None)).await;
     assert_eq!(working.as_array().map(Vec::len), Some(1));
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::Market;
-use super::decode::Decoder;
 use super::depth::DepthBook;
 use super::event::{Event, PriceLevel};
-use super::{convert, order, rest};
+use super::parse::Decoder;
+use super::{answers, convert, instruments, order};
 use mesh_book::{BinanceBook, MirrorBook, PublicationHead, Step, TopView};
 use mesh_types::{BookHealth, InstrumentId, InstrumentKind};
 
@@ -178,7 +178,7 @@ fn exchange_information_parses() {
         ("binance/usdm/exchangeInfo_2021-07-22.json.gz", Market::UsdM, 122, "0.01"),
     ] {
         let Some(text) = file(name) else { continue };
-        let info = rest::exchange_info(text.as_bytes()).expect("exchange information");
+        let info = instruments::exchange_info(text.as_bytes()).expect("exchange information");
         assert!(info.server_ns > 1_600_000_000_000_000_000 && info.rate_limits.len() >= 3);
         assert_eq!(info.symbols.len(), count);
         let mut futures = 0;
@@ -245,9 +245,11 @@ fn another_adapter_s_fixtures_parse() {
                     assert!(!order::order_reports(bytes).expect(&path).is_empty());
                 }
                 "account_trades_response.json" => drop(order::account_trades(bytes).expect(&path)),
-                "exchange_info_response.json" => drop(rest::exchange_info(bytes).expect(&path)),
-                "klines_response.json" => rest::klines(bytes, "X", "1w", u64::MAX, |k| assert!(k.closed)).expect(&path),
-                "server_time_response.json" => drop(rest::server_time(bytes).expect(&path)),
+                "exchange_info_response.json" => drop(instruments::exchange_info(bytes).expect(&path)),
+                "klines_response.json" => {
+                    answers::klines(bytes, "X", "1w", u64::MAX, |k| assert!(k.closed)).expect(&path)
+                }
+                "server_time_response.json" => drop(answers::server_time(bytes).expect(&path)),
                 _ => {
                     let decoded = Decoder::new().decode(bytes, |_, event| {
                         if let Event::User { kind, json } = event {

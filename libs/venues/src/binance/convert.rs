@@ -3,8 +3,8 @@
 use mesh_types::market::{Candle, InstrumentInfo, Liquidation, Mark, Quote, Trade};
 use mesh_types::{Decimal64, FixedStr, InstrumentError, InstrumentStatus};
 
-use super::rest::{SymbolInfo, SymbolStatus};
-use super::stream::interval_ns;
+use super::instruments::{SymbolInfo, SymbolStatus};
+use super::subscribe::interval_ns;
 use super::{Market, event};
 
 const HOUR_NS: u64 = 3_600_000_000_000;

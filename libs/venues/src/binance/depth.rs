@@ -111,8 +111,8 @@ fn fill(levels: &mut Vec<Level>, from: &[PriceLevel], exponents: Exponents) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binance::decode::Decoder;
     use crate::binance::event::Event;
+    use crate::binance::parse::Decoder;
     use mesh_book::Reason;
     use mesh_types::BookHealth;
 

@@ -159,7 +159,7 @@ pub struct Depth<'a> {
 pub struct Kline<'a> {
     /// Symbol.
     pub symbol: &'a str,
-    /// Its interval as Binance spells it, `1m`; see [`super::stream::interval_ns`].
+    /// Its interval as Binance spells it, `1m`; see [`super::subscribe::interval_ns`].
     pub interval: &'a str,
     /// Start of the interval.
     pub open_ns: u64,

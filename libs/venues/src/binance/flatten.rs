@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use mesh_types::{Decimal64, OrderType, Rounding, Side, TimeInForce};
 use serde::Deserialize;
 
-use super::error::{Action, ApiError};
-use super::request::{self, NewOrder, Request};
-use super::rest::SymbolStatus;
-use super::{Market, order, rest};
+use super::errors::{Action, ApiError};
+use super::format::{self, NewOrder, Request};
+use super::instruments::SymbolStatus;
+use super::{Market, answers, instruments, order};
 
 /// Times that all is read again before it gives up.
 const MAX_ROUNDS: u32 = 20;
@@ -158,12 +158,12 @@ impl Flatten {
             return Next::Wait { ms: core::mem::take(&mut self.wait_ms) };
         }
         match &self.step {
-            Step::Clock => Next::Send(request::server_time(Market::Spot)),
-            Step::Symbols => Next::Send(request::exchange_info(Market::Spot)),
-            Step::Working => Next::Send(request::open_orders(Market::Spot, None)),
-            Step::Balances => Next::Send(request::account(Market::Spot)),
+            Step::Clock => Next::Send(format::server_time(Market::Spot)),
+            Step::Symbols => Next::Send(format::exchange_info(Market::Spot)),
+            Step::Working => Next::Send(format::open_orders(Market::Spot, None)),
+            Step::Balances => Next::Send(format::account(Market::Spot)),
             Step::Cancel(symbols) => match symbols.last() {
-                Some(symbol) => Next::Send(request::cancel_open_orders(Market::Spot, symbol)),
+                Some(symbol) => Next::Send(format::cancel_open_orders(Market::Spot, symbol)),
                 None => self.go_on(Step::Working),
             },
             Step::Sell(sales) => match sales.last().cloned() {
@@ -183,7 +183,7 @@ impl Flatten {
     fn sell(&mut self, symbol: &str, quantity: Decimal64) -> Next {
         self.sent += 1;
         let client_order_id = format!("{}-{}", self.prefix, self.sent);
-        Next::Send(request::place_order(
+        Next::Send(format::place_order(
             Market::Spot,
             &NewOrder {
                 symbol,
@@ -222,13 +222,13 @@ impl Flatten {
     }
 
     fn clock(&mut self, body: &[u8], now_ms: u64) -> Result<Step, String> {
-        let venue_ns = rest::server_time(body).map_err(|error| error.to_string())?;
+        let venue_ns = answers::server_time(body).map_err(|error| error.to_string())?;
         self.offset_ms = (venue_ns / 1_000_000).cast_signed().saturating_sub(now_ms.cast_signed());
         Ok(if self.symbols.is_empty() { Step::Symbols } else { Step::Working })
     }
 
     fn read_symbols(&mut self, body: &[u8]) -> Result<Step, String> {
-        let info = rest::exchange_info(body).map_err(|error| error.to_string())?;
+        let info = instruments::exchange_info(body).map_err(|error| error.to_string())?;
         let ours = info.symbols.into_iter().filter(|symbol| symbol.quote == self.quote.as_str());
         self.symbols = ours
             .map(|symbol| {
@@ -425,7 +425,7 @@ mod tests {
             match flatten.next_step() {
                 Next::Wait { ms } => assert_eq!(ms, PAUSE_MS),
                 Next::Send(request) => {
-                    cancels += u32::from(request.method == request::Method::Delete);
+                    cancels += u32::from(request.method == format::Method::Delete);
                     flatten.on_answer(working, 0);
                 }
                 Next::Failed(reason) => break reason,

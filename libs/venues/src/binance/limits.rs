@@ -5,7 +5,7 @@
 //! the venue reports of its own count (`X-MBX-USED-WEIGHT-1M`, `X-MBX-ORDER-COUNT-10S`) is taken over where it is higher
 //! than ours: other processes use the same address and account. Time is an argument; nothing waits here.
 
-use super::rest::{RateLimit, RateLimitKind};
+use super::instruments::{RateLimit, RateLimitKind};
 pub use crate::limits::Priority;
 
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl RateLimiter {
         let kinds =
             [("x-mbx-used-weight-", RateLimitKind::RequestWeight), ("x-mbx-order-count-", RateLimitKind::Orders)];
         for (prefix, kind) in kinds {
-            let interval_ns = name.strip_prefix(prefix).and_then(super::stream::interval_ns);
+            let interval_ns = name.strip_prefix(prefix).and_then(super::subscribe::interval_ns);
             if let (Some(interval_ns), Ok(used)) = (interval_ns, value.trim().parse()) {
                 self.observe(now_ns, kind, interval_ns, used);
             }

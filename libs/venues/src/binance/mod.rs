@@ -2,16 +2,17 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`parse`] | frames to events |
 //! | [`event`] | what the streams say, as borrowed structs |
-//! | [`decode`] | frames to events |
-//! | [`rest`] | answers over HTTP: depth snapshot, exchange information, candles |
 //! | [`convert`] | events to the mesh's bodies |
 //! | [`depth`] | a book fed by depth events |
-//! | [`stream`] | names of streams, subscription requests |
-//! | [`request`] | requests over HTTP: queries, orders |
+//! | [`instruments`] | what is traded, and the limits |
+//! | [`answers`] | other answers over HTTP: candles, time |
+//! | [`subscribe`] | names of streams, subscription requests |
+//! | [`mod@format`] | requests over HTTP: queries, orders |
 //! | [`order`] | answers about orders, and the user-data events |
 //! | [`sign`] | credentials and signatures |
-//! | [`error`] | error codes, and what to do about them |
+//! | [`errors`] | error codes, and what to do about them |
 //! | [`limits`] | rate limits |
 //! | [`flatten`] | what ends all risk of an account |
 //! | [`server`] | the venue's side, for a simulated one |
@@ -19,19 +20,20 @@
 //! Sources: `binance/binance-spot-api-docs` (spot), the derivatives pages of developers.binance.com (futures). Not here:
 //! sockets, clocks, and the decision when to ask.
 
+pub mod answers;
 pub mod convert;
-pub mod decode;
 pub mod depth;
-pub mod error;
+pub mod errors;
 pub mod event;
 pub mod flatten;
+pub mod format;
+pub mod instruments;
 pub mod limits;
 pub mod order;
-pub mod request;
-pub mod rest;
+pub mod parse;
 pub mod server;
 pub mod sign;
-pub mod stream;
+pub mod subscribe;
 
 use mesh_book::BinanceRule;
 use mesh_types::{InstrumentError, InstrumentId, InstrumentKind, Venue};

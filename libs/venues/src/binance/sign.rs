@@ -71,7 +71,7 @@ impl Credentials {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::binance::request::Query;
+    use crate::binance::format::Query;
 
     /// The key pair that Binance's documentation prints; no account has it.
     pub(crate) fn documented() -> Credentials {

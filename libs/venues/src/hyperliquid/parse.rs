@@ -297,7 +297,7 @@ fn candle(scanner: &mut Scanner<'_>, received_ns: u64) -> Result<Candle> {
     Ok(Candle {
         instrument,
         // Spelled as Binance does; a month has none, because months differ.
-        interval_ns: crate::binance::stream::interval_ns(interval).unwrap_or(0).into(),
+        interval_ns: crate::binance::subscribe::interval_ns(interval).unwrap_or(0).into(),
         open_ns: open_ns.into(),
         open: open.into(),
         high: high.into(),

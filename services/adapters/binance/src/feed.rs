@@ -10,13 +10,13 @@ use mesh_types::limits::Limits;
 use mesh_types::market::VenueStatus;
 use mesh_types::system::SnapshotRequest;
 use mesh_types::{FixedStr, InstrumentError, InstrumentId, Venue, VenueState};
-use mesh_venues::binance::decode::Decoder;
-use mesh_venues::binance::error::{Action, ApiError};
+use mesh_venues::binance::errors::{Action, ApiError};
 use mesh_venues::binance::event::Event;
+use mesh_venues::binance::format::{self, Request};
 use mesh_venues::binance::limits::{Priority, RateLimiter};
-use mesh_venues::binance::request::{self, Request};
-use mesh_venues::binance::stream::{DepthSpeed, Stream};
-use mesh_venues::binance::{Market, convert, rest};
+use mesh_venues::binance::parse::Decoder;
+use mesh_venues::binance::subscribe::{DepthSpeed, Stream};
+use mesh_venues::binance::{Market, convert, instruments};
 
 use crate::settings::Settings;
 use crate::symbol::Symbol;
@@ -70,7 +70,7 @@ impl Feed {
         Ok(Self {
             symbols: settings.symbols.iter().map(symbol).collect::<Result<_, InstrumentError>>()?,
             path: path(settings),
-            snapshot_limit: request::depth_limit(MARKET, settings.snapshot_limit),
+            snapshot_limit: format::depth_limit(MARKET, settings.snapshot_limit),
             silence_ns: settings.silence_ms * MILLISECOND_NS,
             information_ns: settings.instrument_refresh_s.max(1) * SECOND_NS,
             decoder: Decoder::new(),
@@ -154,7 +154,7 @@ impl Feed {
     }
 
     fn ask_for_information(&mut self, context: &mut Context<'_>) {
-        let mut request = request::exchange_info(MARKET);
+        let mut request = format::exchange_info(MARKET);
         let names: Vec<&str> = self.symbols.iter().map(|symbol| symbol.name.as_str()).collect();
         request.query.push("symbols", serde_json::Value::from(names));
         context.set_timer(INFORMATION, context.now_ns() + self.information_ns);
@@ -166,7 +166,7 @@ impl Feed {
         else {
             return;
         };
-        let request = request::depth(MARKET, name, self.snapshot_limit);
+        let request = format::depth(MARKET, name, self.snapshot_limit);
         self.get(&request, Purpose::Snapshot { symbol }, context);
     }
 
@@ -253,7 +253,7 @@ impl Feed {
     }
 
     fn on_information(&mut self, body: &[u8], received_ns: u64, context: &mut Context<'_>) -> bool {
-        let Ok(information) = rest::exchange_info(body) else { return false };
+        let Ok(information) = instruments::exchange_info(body) else { return false };
         self.limiter = RateLimiter::new(&information.rate_limits);
         for info in &information.symbols {
             let Some(symbol) = self.symbols.iter_mut().find(|symbol| symbol.name == info.symbol) else { continue };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mesh_adapter::bridge::Endpoints;
 use mesh_adapter::settings::{check_times, check_url};
 use mesh_runtime::Settings as _;
-use mesh_venues::binance::stream;
+use mesh_venues::binance::subscribe;
 use serde::Deserialize;
 
 /// The settings, with their defaults.
@@ -65,14 +65,14 @@ impl mesh_runtime::Settings for Settings {
         {
             return Err(format!("symbols: expected upper case, as Binance spells them, found {symbol:?}"));
         }
-        if let Some(interval) = self.intervals.iter().find(|interval| stream::interval_ns(interval).is_none()) {
+        if let Some(interval) = self.intervals.iter().find(|interval| subscribe::interval_ns(interval).is_none()) {
             return Err(format!("intervals: expected 1s, 1m, 5m, 1h, 1d and so on, found {interval:?}"));
         }
         let streams = self.symbols.len() * (3 + self.intervals.len());
-        if streams > stream::MAX_STREAMS {
+        if streams > subscribe::MAX_STREAMS {
             return Err(format!(
                 "symbols and intervals: {streams} streams, and one connection carries {}: use several adapters",
-                stream::MAX_STREAMS
+                subscribe::MAX_STREAMS
             ));
         }
         check_times(self.silence_ms, self.reconnect_min_ms, self.reconnect_max_ms)?;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mesh_venues::binance::error::ApiError;
-use mesh_venues::binance::request::{Method, Request, Security};
+use mesh_venues::binance::errors::ApiError;
+use mesh_venues::binance::format::{Method, Request, Security};
 use mesh_venues::binance::sign::{API_KEY_HEADER, Credentials};
 use rustls::{ClientConfig, RootCertStore};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use mesh_venues::binance::flatten::{Done, Flatten, Next};
-use mesh_venues::binance::request::Method;
+use mesh_venues::binance::format::Method;
 use mesh_venues::binance::sign::Credentials;
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use clap::Args;
 use mesh_types::Venue;
-use mesh_venues::binance::request::Query;
+use mesh_venues::binance::format::Query;
 use mesh_venues::hyperliquid::sign::{self as hyperliquid, Network, Value as Field};
 use mesh_venues::json::Scanner;
 use mesh_venues::time::parse_rfc3339;

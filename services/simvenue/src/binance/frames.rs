@@ -5,7 +5,7 @@ use mesh_types::Decimal64;
 use mesh_venues::binance::Market;
 use mesh_venues::binance::event::{self, PriceLevel};
 use mesh_venues::binance::server::{TimeUnit, Writer};
-use mesh_venues::binance::stream::{DepthSpeed, Stream};
+use mesh_venues::binance::subscribe::{DepthSpeed, Stream};
 
 use super::Frame;
 use crate::core::candles::{Candle, Candles, INTERVALS, Interval};

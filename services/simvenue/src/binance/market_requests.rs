@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mesh_venues::binance::event::{Depth, Kline};
-use mesh_venues::binance::rest::{RateLimit, RateLimitKind, SymbolInfo, SymbolStatus};
+use mesh_venues::binance::instruments::{RateLimit, RateLimitKind, SymbolInfo, SymbolStatus};
 use mesh_venues::binance::server::{Parameters, Refusal};
 
 use super::answer::Answer;

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use mesh_book::{Book, Exponents, Level, Step as BookStep};
 use mesh_types::{BookHealth, Decimal64, Side};
 use mesh_venues::binance::Market;
-use mesh_venues::binance::decode::Decoder;
 use mesh_venues::binance::depth::DepthBook;
 use mesh_venues::binance::event::{self, Event};
-use mesh_venues::binance::stream::symbol_of;
+use mesh_venues::binance::parse::Decoder;
+use mesh_venues::binance::subscribe::symbol_of;
 use mesh_venues::json::Scanner;
 
 use super::Frame;

@@ -13,10 +13,10 @@ use core::fmt::Write as _;
 use mesh_types::Decimal64;
 
 use super::event::{BookTicker, Depth, DepthUpdate, Kline, Liquidation, MarkPrice, PriceLevel, Trade};
-use super::request::side_name;
-use super::rest::{RateLimit, RateLimitKind, SymbolInfo, SymbolStatus};
+use super::format::side_name;
+use super::instruments::{RateLimit, RateLimitKind, SymbolInfo, SymbolStatus};
 use super::sign::Credentials;
-use super::{Market, stream};
+use super::{Market, subscribe};
 
 /// An error as the venue answers with: HTTP status, code and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -386,7 +386,7 @@ impl Writer {
 }
 
 fn close_ns(kline: &Kline<'_>) -> u64 {
-    let length_ns = stream::interval_ns(kline.interval).unwrap_or(1_000_000);
+    let length_ns = subscribe::interval_ns(kline.interval).unwrap_or(1_000_000);
     kline.open_ns.saturating_add(length_ns).saturating_sub(1_000_000)
 }
 

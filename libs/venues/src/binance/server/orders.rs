@@ -4,7 +4,7 @@ use mesh_types::{Decimal64, Side};
 
 use super::{Writer, quoted};
 use crate::binance::Market;
-use crate::binance::request::side_name;
+use crate::binance::format::side_name;
 
 /// An order as the venue keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

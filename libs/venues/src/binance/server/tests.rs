@@ -1,11 +1,11 @@
 use super::orders::{Fill, Order};
 use super::*;
-use crate::binance::decode::Decoder;
 use crate::binance::event::Event;
+use crate::binance::format::{self, NewOrder, Query};
 use crate::binance::order::{UserEvent, account_trades, order_report, order_reports};
-use crate::binance::request::{self, NewOrder, Query};
-use crate::binance::rest;
+use crate::binance::parse::Decoder;
 use crate::binance::sign::tests::documented;
+use crate::binance::{answers, instruments};
 use mesh_types::{OrderState, OrderType, Side, TimeInForce};
 use proptest::prelude::*;
 
@@ -66,7 +66,7 @@ fn orders_go_round() {
             client_order_id: "mine",
             reduce_only: false,
         };
-        let request = request::place_order(market, &new);
+        let request = format::place_order(market, &new);
         let target = request.target(&keys, NOW_MS, None);
         let (_, query) = target.split_once('?').expect("a query");
         let parameters = checked(query, NOW_MS).expect("signed");
@@ -147,7 +147,7 @@ fn exchange_information_goes_round() {
         }];
         let writer = Writer { market, unit: TimeUnit::Millisecond };
         let body = writer.exchange_info(NOW_MS * 1_000_000, &limits, &symbols);
-        let info = rest::exchange_info(body.as_bytes()).expect("own text");
+        let info = instruments::exchange_info(body.as_bytes()).expect("own text");
         assert_eq!((info.server_ns, info.rate_limits.as_slice()), (NOW_MS * 1_000_000, limits.as_slice()));
         assert_eq!(info.symbols, symbols);
     }
@@ -208,7 +208,7 @@ proptest! {
         round_trip(&writer.kline(&kline), Event::Kline(kline))?;
         let body = writer.klines([&kline]);
         let mut seen = 0;
-        let closed = rest::klines(body.as_bytes(), symbol, "1m", if flag { u64::MAX } else { 0 }, |read| {
+        let closed = answers::klines(body.as_bytes(), symbol, "1m", if flag { u64::MAX } else { 0 }, |read| {
             seen += 1;
             assert_eq!(*read, Kline { event_ns: read.event_ns, ..kline });
         });

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mesh_ticks::{Curve, Latency, QueueModel};
 use mesh_venues::binance::Market;
-use mesh_venues::binance::stream::interval_ns;
+use mesh_venues::binance::subscribe::interval_ns;
 
 use mesh_bars::text::{Fault, read};
 

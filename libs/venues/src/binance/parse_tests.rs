@@ -152,10 +152,10 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = Decoder::new().decode(&bytes, |_, _| {});
-        let _ = crate::binance::rest::exchange_info(&bytes);
-        let _ = crate::binance::rest::klines(&bytes, "X", "1m", 0, |_| {});
-        let _ = crate::binance::rest::server_time(&bytes);
-        let _ = crate::binance::error::ApiError::parse(400, &bytes).action(None);
+        let _ = crate::binance::instruments::exchange_info(&bytes);
+        let _ = crate::binance::answers::klines(&bytes, "X", "1m", 0, |_| {});
+        let _ = crate::binance::answers::server_time(&bytes);
+        let _ = crate::binance::errors::ApiError::parse(400, &bytes).action(None);
     }
 
     #[test]

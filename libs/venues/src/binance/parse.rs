@@ -509,5 +509,5 @@ fn reply<'a>(scanner: &mut Scanner<'a>) -> Result<Reply<'a>> {
 }
 
 #[cfg(test)]
-#[path = "decode_tests.rs"]
+#[path = "parse_tests.rs"]
 mod tests;
