@@ -1,17 +1,18 @@
-//! One connection to Kraken, OKX or Hyperliquid as a state machine: bytes, time and what happens to the socket go in;
-//! requests to send, messages and the wish for a new connection come out. It knows no socket and no clock.
+//! One connection to a venue as a state machine: bytes, time and what happens to the socket go in; requests to send,
+//! messages and the wish for a new connection come out. It knows no socket and no clock.
 //!
 //! - On a new connection everything is subscribed, at the venue's pace.
-//! - A book that is suspect is subscribed again, each time after a longer pause; Hyperliquid's is healed by its next block.
+//! - A book that is suspect is subscribed again, each time after a longer pause; Hyperliquid's is healed by its next block,
+//!   Binance's by a snapshot over HTTP ([`http`]).
 //! - A stream that was subscribed and says nothing is subscribed again once; if it stays silent, or the whole connection
 //!   does, a new connection is wanted. An open socket alone proves nothing.
 //! - A trade is told once, also where a subscription brings recent ones again; a candle is told closed when the next one of
 //!   its interval begins, where the venue does not say so itself.
 //!
 //! Invariants: no book is live while disconnected (`tests::no_book_is_live_without_its_connection`); whatever comes is
-//! survived, and queues are bounded (`tests::any_frames_are_survived`). Binance, whose snapshots come over HTTP, has its own
-//! way in its adapter; its language is read by the same [`Reader`].
+//! survived, and queues are bounded (`tests::any_frames_are_survived`).
 
+pub mod http;
 pub mod requests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,16 +24,15 @@ use crate::counts::Counts;
 use crate::limits::{Priority, Sliding};
 use crate::message::Message;
 use crate::reader::{Language, Reader, Said};
-use crate::{hyperliquid, kraken, okx};
-use requests::{Request, hyperliquid_requests, information, kraken_requests, okx_requests, served};
+use crate::{binance, hyperliquid, kraken, okx};
+use http::{Asking, Purpose, Request};
+use requests::{binance_requests, hyperliquid_requests, kraken_requests, okx_requests, path, served};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Trade ids of an instrument that are remembered.
 const REMEMBERED_TRADES: usize = 1_024;
 /// First and longest pause before a book is subscribed again.
 const RESYNC_PAUSES_NS: (u64, u64) = (SECOND_NS / 4, 60 * SECOND_NS);
-/// After how long instruments are asked for again over HTTP, and where the answer did not come or was no good.
-const REFRESH_NS: (u64, u64) = (3_600 * SECOND_NS, 30 * SECOND_NS);
 
 /// What is followed of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +43,7 @@ pub enum Channel {
     Quotes,
     /// Trades.
     Trades,
-    /// Candles of so many minutes.
+    /// Candles of so many seconds.
     Candles(u64),
     /// Funding; on Hyperliquid mark price and open interest come with it.
     Funding,
@@ -122,8 +122,11 @@ pub struct Feed {
     counts: Counts,
     unknown: VecDeque<String>,
     malformed: u64,
-    /// Requests over HTTP, and when each is due.
-    information: Vec<(Request, u64)>,
+    /// What is followed.
+    instruments: BTreeSet<InstrumentId>,
+    asking: Asking,
+    /// Levels of the books that are shown: those of them that the last snapshot did not tell of want another one.
+    shown_depth: usize,
 }
 
 /// Kinds that say only that the connection is alive.
@@ -134,9 +137,9 @@ const SHOWN: usize = 200;
 const MAX_UNKNOWN: usize = 16;
 
 impl Feed {
-    /// A feed that is not connected yet. `book_depth` is the least depth of its books; the venue's next greater one is taken.
-    /// What the venue does not have is left out. `None` for Binance, whose adapter has its own, and where candles of OKX are
-    /// asked for together with others: they are served by another socket ([`okx::subscribe::Channel::path`]).
+    /// A feed that is not connected yet. `book_depth` is the least depth of its books; the venue's next greater one is taken,
+    /// of Binance's snapshots the next smaller one. What the venue does not have is left out. `None` where not all is served by
+    /// the same socket ([`path`]).
     pub fn new(
         language: Language,
         subscriptions: &[Subscription],
@@ -144,7 +147,7 @@ impl Feed {
         patience: Patience,
     ) -> Option<Self> {
         let pace = match language {
-            Language::Binance(_) => return None,
+            Language::Binance(_) => binance::limits::of_connection(),
             Language::Kraken => Sliding::new(10, SECOND_NS),
             Language::Okx => okx::limits::SocketLimiter::of_connection(),
             Language::Hyperliquid => Sliding::new(1_000, 60 * SECOND_NS),
@@ -152,8 +155,8 @@ impl Feed {
         let stream = Stream { heard_ns: 0, renewed: false };
         let served = subscriptions.iter().filter_map(|(channel, id)| Some((served(language, *channel)?, *id)));
         let streams: BTreeMap<Subscription, Stream> = served.map(|subscription| (subscription, stream)).collect();
-        let candles = streams.keys().filter(|(channel, _)| matches!(channel, Channel::Candles(_))).count();
-        if language == Language::Okx && candles > 0 && candles < streams.len() {
+        let paths: BTreeSet<&str> = subscriptions.iter().map(|(channel, _)| path(language, *channel)).collect();
+        if paths.len() > 1 {
             return None;
         }
         Some(Self {
@@ -175,8 +178,18 @@ impl Feed {
             counts: Counts::new(),
             unknown: VecDeque::new(),
             malformed: 0,
-            information: information(language, subscriptions).into_iter().map(|request| (request, 0)).collect(),
+            instruments: subscriptions.iter().map(|(_, instrument)| *instrument).collect(),
+            asking: Asking::new(language, subscriptions, book_depth),
+            shown_depth: 0,
         })
+    }
+
+    /// The same, of whose books so many levels a side are shown: those are kept whole.
+    #[must_use]
+    pub fn showing(mut self, levels: usize) -> Self {
+        // A fresh snapshot must hold them, or it would be asked for for ever.
+        self.shown_depth = levels.min(self.book_depth / 2);
+        self
     }
 
     /// The books and their health.
@@ -222,6 +235,7 @@ impl Feed {
         self.open = false;
         self.out.clear();
         self.resyncs.clear();
+        self.asking.closed();
         self.reader.disconnected();
     }
 
@@ -231,8 +245,10 @@ impl Feed {
             return;
         }
         self.heard_ns = self.heard_ns.max(now_ns);
-        let Self { reader, streams, trades, candles, resyncs, counts, unknown, reconnect, language, .. } = self;
-        let hears_itself = *language == Language::Hyperliquid;
+        let Self { reader, streams, trades, candles, resyncs, counts, unknown, reconnect, language, asking, .. } = self;
+        let resubscribes = matches!(language, Language::Kraken | Language::Okx);
+        let says_closed = matches!(language, Language::Binance(_) | Language::Okx);
+        let mut changed = None;
         let read = reader.on_frame(frame, now_ns, &mut |said| {
             match said {
                 Said::Message(message) => {
@@ -252,12 +268,15 @@ impl Feed {
                         Message::Trade { trade, .. } if !is_new(trades, trade.instrument, trade.trade_id.get()) => {
                             return;
                         }
-                        Message::Candle { candle, past } => close_before(candles, candle, *past, on),
-                        Message::Reply(reply) if reply.kind == "notice" => *reconnect = Some(Reconnect::Asked),
+                        Message::Candle { candle, past } if !says_closed => close_before(candles, candle, *past, on),
+                        Message::Book(update) => changed = Some(update.instrument),
+                        Message::Reply(reply) if matches!(reply.kind, "notice" | "serverShutdown") => {
+                            *reconnect = Some(Reconnect::Asked);
+                        }
                         _ => {}
                     }
                 }
-                Said::Book(view) if !hears_itself => match view.health {
+                Said::Book(view) if resubscribes => match view.health {
                     BookHealth::Live => drop(resyncs.remove(&view.instrument)),
                     BookHealth::Suspect => later(resyncs, view.instrument, now_ns),
                     BookHealth::Resyncing => {}
@@ -267,6 +286,12 @@ impl Feed {
             on(said);
         });
         self.malformed += u64::from(read.is_err());
+        if matches!(language, Language::Binance(_))
+            && let Some(instrument) = changed
+            && reader.wants_snapshot(instrument)
+        {
+            asking.want_book(instrument, now_ns);
+        }
     }
 
     /// Time has passed. Call it at [`Feed::wake_ns`], or more often.
@@ -280,10 +305,13 @@ impl Feed {
         if self.language == Language::Hyperliquid {
             self.reader.on_time(now_ns, self.patience.block_ns, on);
         }
+        self.reader.refresh_depths(self.shown_depth);
         self.renew_books(now_ns);
         self.renew_streams(now_ns);
-        let (ping, after_ns) = self.ping();
-        if self.out.is_empty() && now_ns.saturating_sub(self.sent_ns) >= after_ns {
+        if let Some((ping, after_ns)) = self.ping()
+            && self.out.is_empty()
+            && now_ns.saturating_sub(self.sent_ns) >= after_ns
+        {
             self.out.push_back(ping.to_owned());
         }
     }
@@ -291,9 +319,10 @@ impl Feed {
     /// When [`Feed::on_time`] should be called at the latest, ns since the Unix epoch.
     pub fn wake_ns(&self) -> u64 {
         let resync = self.resyncs.values().filter(|resync| resync.due).map(|resync| resync.at_ns).min();
-        let ping = self.sent_ns.saturating_add(self.ping().1);
+        let ping = self.ping().map_or(u64::MAX, |(_, after_ns)| self.sent_ns.saturating_add(after_ns));
         let ping = if self.out.is_empty() { ping } else { ping.min(self.sent_ns.saturating_add(SECOND_NS / 10)) };
-        resync.unwrap_or(u64::MAX).min(ping).min(self.heard_ns.saturating_add(SECOND_NS))
+        let ask = self.asking.due_ns();
+        resync.unwrap_or(u64::MAX).min(ping).min(ask).min(self.heard_ns.saturating_add(SECOND_NS))
     }
 
     /// The next request to send, if the venue's pace allows one now.
@@ -304,40 +333,89 @@ impl Feed {
         self.out.pop_front()
     }
 
-    /// The next request over HTTP, where one is due.
+    /// The next request over HTTP, where one is due. It gets exactly one answer: [`Feed::on_answer`] or [`Feed::on_failure`].
     pub fn poll_request(&mut self, now_ns: u64) -> Option<Request> {
-        let (request, due_ns) = self.information.iter_mut().find(|(_, due_ns)| *due_ns <= now_ns)?;
-        *due_ns = now_ns.saturating_add(REFRESH_NS.1);
-        Some(*request)
+        let request = self.asking.poll(now_ns)?;
+        if let Purpose::Book(instrument) = request.purpose {
+            self.reader.snapshot_requested(instrument);
+        }
+        Some(request)
     }
 
-    /// The answer to a request; without one it is asked again later.
-    pub fn on_answer(&mut self, now_ns: u64, request: Request, body: &[u8], on: &mut dyn FnMut(Said<'_>)) {
+    /// The answer to a request.
+    pub fn on_answer(&mut self, now_ns: u64, request: &Request, body: &[u8], on: &mut dyn FnMut(Said<'_>)) {
+        let good = match request.purpose {
+            Purpose::Instruments(index) => self.on_instruments(index, now_ns, body, on),
+            Purpose::Book(instrument) => self.on_snapshot(instrument, now_ns, request, body, on),
+        };
+        if !good {
+            self.malformed += 1;
+            self.on_failure(now_ns, request, 200, 0);
+        }
+    }
+
+    /// A request was refused with this status, or not answered at all (0). It is asked again later; where the venue says that
+    /// it is asked too much, nothing is asked before it allows, and the answer says until when, ns since the Unix epoch.
+    pub fn on_failure(&mut self, now_ns: u64, request: &Request, status: u16, retry_after_s: u64) -> Option<u64> {
+        if let Purpose::Book(instrument) = request.purpose {
+            self.reader.snapshot_failed(instrument);
+        }
+        self.asking.failed(request.purpose, now_ns);
+        http::paused_until_ns(status, retry_after_s, now_ns)
+    }
+
+    /// Nothing is asked over HTTP before this time: the venue refuses what comes from this address.
+    pub fn pause_requests(&mut self, until_ns: u64) {
+        self.asking.pause(until_ns);
+    }
+
+    fn on_instruments(&mut self, index: usize, now_ns: u64, body: &[u8], on: &mut dyn FnMut(Said<'_>)) -> bool {
         let mut infos: Vec<InstrumentInfo> = Vec::new();
         let read = self.reader.instruments(body, now_ns, &mut |info| {
-            if self.streams.keys().any(|(_, instrument)| *instrument == info.instrument) {
+            if self.instruments.contains(&info.instrument) {
                 infos.push(InstrumentInfo { received_ns: now_ns.into(), ..*info });
             }
         });
         if read.is_err() {
-            self.malformed += 1;
-            return;
+            return false;
         }
-        let asked = self.information.iter_mut().find(|(asked, _)| *asked == request);
-        if let Some((_, due_ns)) = asked {
-            *due_ns = now_ns.saturating_add(REFRESH_NS.0);
-        }
+        self.asking.has_list(index, now_ns);
         for info in &infos {
             self.reader.set_instrument(info);
             on(Said::Message(&Message::Instrument(*info)));
         }
+        true
     }
 
-    const fn ping(&self) -> (&'static str, u64) {
+    fn on_snapshot(
+        &mut self,
+        instrument: InstrumentId,
+        now_ns: u64,
+        request: &Request,
+        body: &[u8],
+        on: &mut dyn FnMut(Said<'_>),
+    ) -> bool {
+        if !self.open {
+            // Of the connection before: there is nothing to join it to.
+            return true;
+        }
+        let read = self.reader.on_answer(&request.path, body, now_ns, on);
+        if self.reader.wants_snapshot(instrument) {
+            // Older than the changes that were kept: another one, a little later.
+            self.asking.failed(request.purpose, now_ns);
+        } else {
+            self.asking.has_book(instrument);
+        }
+        read.is_ok()
+    }
+
+    /// What keeps the connection open, and after how long without a request; Binance pings itself.
+    const fn ping(&self) -> Option<(&'static str, u64)> {
         match self.language {
-            Language::Okx => (okx::subscribe::PING, okx::subscribe::PING_AFTER_NS),
-            Language::Hyperliquid => (hyperliquid::subscribe::PING, hyperliquid::subscribe::PING_AFTER_NS),
-            Language::Kraken | Language::Binance(_) => (kraken::subscribe::PING, 30 * SECOND_NS),
+            Language::Okx => Some((okx::subscribe::PING, okx::subscribe::PING_AFTER_NS)),
+            Language::Hyperliquid => Some((hyperliquid::subscribe::PING, hyperliquid::subscribe::PING_AFTER_NS)),
+            Language::Kraken => Some((kraken::subscribe::PING, 30 * SECOND_NS)),
+            Language::Binance(_) => None,
         }
     }
 
@@ -386,7 +464,7 @@ impl Feed {
             Language::Kraken => kraken_requests(begin, subscriptions, *book_depth, next_id, out),
             Language::Okx => okx_requests(begin, subscriptions, next_id, out),
             Language::Hyperliquid => hyperliquid_requests(begin, subscriptions, out),
-            Language::Binance(_) => {}
+            Language::Binance(market) => binance_requests(*market, begin, subscriptions, next_id, out),
         }
     }
 }
@@ -397,9 +475,7 @@ fn subscription_of(message: &Message<'_>) -> Option<Subscription> {
         Message::Book(update) => (Channel::Book, update.instrument),
         Message::Quote(quote) => (Channel::Quotes, quote.instrument),
         Message::Trade { trade, .. } => (Channel::Trades, trade.instrument),
-        Message::Candle { candle, .. } => {
-            (Channel::Candles(candle.interval_ns.get() / (60 * SECOND_NS)), candle.instrument)
-        }
+        Message::Candle { candle, .. } => (Channel::Candles(candle.interval_ns.get() / SECOND_NS), candle.instrument),
         Message::Mark(update) if update.funding.is_some() => (Channel::Funding, update.instrument),
         Message::Mark(update) => (Channel::Mark, update.instrument),
         Message::OpenInterest(interest) => (Channel::OpenInterest, interest.instrument),
@@ -454,3 +530,7 @@ fn later(resyncs: &mut BTreeMap<InstrumentId, Resync>, instrument: InstrumentId,
 #[cfg(test)]
 #[path = "feed_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "feed/binance_tests.rs"]
+mod binance_tests;

@@ -57,6 +57,16 @@ impl Language {
         }
     }
 
+    /// Its name among its venue's [`Language::kinds`].
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Binance(market) => market.name(),
+            Self::Kraken => "v2",
+            Self::Okx => "v5",
+            Self::Hyperliquid => "ws",
+        }
+    }
+
     /// The venue.
     pub const fn venue(self) -> Venue {
         match self {
@@ -128,18 +138,19 @@ impl<'a> BookView<'a> {
         }
     }
 
-    const fn of_binance(instrument: InstrumentId, book: &'a BinanceBook, venue_ns: u64) -> Self {
-        Self {
+    fn of_binance(instrument: InstrumentId, depth: &'a DepthBook) -> Option<Self> {
+        let book = depth.get()?;
+        Some(Self {
             instrument,
             channel: "depth",
             book: book.book(),
             health: book.health(),
             reason: book.reason(),
             sequence: book.sequence(),
-            venue_ns,
+            venue_ns: depth.venue_ns(),
             checksum_ok: None,
             printed: None,
-        }
+        })
     }
 
     /// The levels of a side, best first, with the digits that the venue prints.
@@ -245,9 +256,42 @@ impl Reader {
         let books = self.books.iter().map(|(instrument, book)| BookView::of(instrument, book, None));
         let depths = self.depths.iter().filter_map(|(symbol, book)| {
             let Parsers::Binance(market, _) = &self.language else { return None };
-            Some(BookView::of_binance(market.instrument(symbol).ok()?, book.get()?, 0))
+            BookView::of_binance(market.instrument(symbol).ok()?, book)
         });
         books.chain(depths)
+    }
+
+    /// True where Binance should be asked for a snapshot of the instrument's book now.
+    pub fn wants_snapshot(&self, instrument: InstrumentId) -> bool {
+        self.depth(instrument).is_some_and(BinanceBook::wants_snapshot)
+    }
+
+    /// A snapshot of Binance's was asked for; its books that are suspect are resyncing then.
+    pub fn snapshot_requested(&mut self, instrument: InstrumentId) {
+        if let Some(book) = self.depth_mut(instrument) {
+            book.snapshot_requested();
+        }
+    }
+
+    /// A snapshot of Binance's did not come: another one is wanted.
+    pub fn snapshot_failed(&mut self, instrument: InstrumentId) {
+        if let Some(book) = self.depth_mut(instrument) {
+            book.snapshot_failed();
+        }
+    }
+
+    /// Wants fresh snapshots of those of Binance's books whose best `depth` levels lie beyond what the last one told of.
+    pub fn refresh_depths(&mut self, depth: usize) {
+        let books = self.depths.values_mut().filter_map(DepthBook::get_mut);
+        books.filter(|book| book.needs_refresh(depth)).for_each(BinanceBook::refresh);
+    }
+
+    fn depth(&self, instrument: InstrumentId) -> Option<&BinanceBook> {
+        self.depths.get(instrument.symbol()?.as_str())?.get()
+    }
+
+    fn depth_mut(&mut self, instrument: InstrumentId) -> Option<&mut BinanceBook> {
+        self.depths.get_mut(instrument.symbol()?.as_str())?.get_mut()
     }
 
     /// True where it has a book of Binance's symbol, so that a snapshot of it belongs here.
@@ -283,7 +327,7 @@ impl Reader {
                 let mut depths = Depths { market, depths, exponents, gaps: depth_gaps, impossible: impossible_levels };
                 decoder.decode(frame, |name, event| match event {
                     Event::DepthUpdate(update) => depths.on_update(update, on),
-                    Event::Depth(depth) if name.is_none() => depths.on_snapshot(depth, None, on),
+                    Event::Depth(depth) if name.is_none() => depths.on_snapshot(depth, None, None, on),
                     event => binance_message(market, name, event, received_ns, &mut |message| {
                         on(Said::Message(message));
                         if let Message::Book(update) = message {
@@ -310,7 +354,8 @@ impl Reader {
         if url.contains("/depth")
             && let Parsers::Binance(market, decoder) = &mut self.language
         {
-            let symbol = url.split("symbol=").nth(1).and_then(|rest| rest.split('&').next());
+            let parameter = |name: &str| url.split(name).nth(1).and_then(|rest| rest.split('&').next());
+            let (symbol, limit) = (parameter("symbol="), parameter("limit=").and_then(|limit| limit.parse().ok()));
             let mut depths = Depths {
                 market: *market,
                 depths: &mut self.depths,
@@ -319,7 +364,7 @@ impl Reader {
                 impossible: &mut self.impossible_levels,
             };
             return decoder.decode(body, |_, event| match event {
-                Event::Depth(depth) => depths.on_snapshot(depth, symbol, on),
+                Event::Depth(depth) => depths.on_snapshot(depth, symbol, limit, on),
                 _ => on(Said::Message(&Message::Ignored { kind: "answer" })),
             });
         }
@@ -428,7 +473,6 @@ impl Depths<'_> {
         let Some((instrument, _)) = self.book(update.symbol) else {
             return on(Said::Message(&Message::Ignored { kind: "symbol" }));
         };
-        let venue_ns = update.venue_ns();
         let told = BookUpdate {
             instrument,
             channel: "depth",
@@ -436,16 +480,23 @@ impl Depths<'_> {
             depth: None,
             continuity: Continuity::Chain { previous: Some(update.previous), sequence: update.last },
             checksum: None,
-            venue_ns,
+            venue_ns: update.venue_ns(),
             bids: update.bids,
             asks: update.asks,
         };
         on(Said::Message(&Message::Book(told)));
-        self.step(update.symbol, venue_ns, |book| book.on_update(update), on);
+        self.step(update.symbol, |book| book.on_update(update), on);
     }
 
     /// A snapshot; spot's names no symbol, and is then of the symbol asked for, or of the only one there is.
-    fn on_snapshot(&mut self, depth: &Depth<'_>, asked: Option<&str>, on: &mut dyn FnMut(Said<'_>)) {
+    /// `limit` is how many levels a side were asked for, where it is known.
+    fn on_snapshot(
+        &mut self,
+        depth: &Depth<'_>,
+        asked: Option<&str>,
+        limit: Option<usize>,
+        on: &mut dyn FnMut(Said<'_>),
+    ) {
         let only = || (self.depths.len() == 1).then(|| self.depths.keys().next().cloned()).flatten();
         let symbol = depth.symbol.or(asked).map(str::to_owned).or_else(only);
         let Some((symbol, instrument)) = symbol.and_then(|symbol| Some((symbol.clone(), self.book(&symbol)?.0))) else {
@@ -463,15 +514,14 @@ impl Depths<'_> {
             asks: depth.asks,
         };
         on(Said::Message(&Message::Book(told)));
-        // What was asked for is not known: a side that is as long as the longer one may go on.
-        let limit = depth.bids.len().max(depth.asks.len());
-        self.step(&symbol, depth.event_ns, |book| book.on_snapshot(depth, limit), on);
+        // Where it is not known, a side that is as long as the longer one may go on.
+        let limit = limit.unwrap_or_else(|| depth.bids.len().max(depth.asks.len()));
+        self.step(&symbol, |book| book.on_snapshot(depth, limit), on);
     }
 
     fn step(
         &mut self,
         symbol: &str,
-        venue_ns: u64,
         act: impl FnOnce(&mut DepthBook) -> Result<Step, mesh_book::LevelError>,
         on: &mut dyn FnMut(Said<'_>),
     ) {
@@ -482,8 +532,8 @@ impl Depths<'_> {
         let changed = matches!(step, Ok(Step::Applied | Step::Broken)) || state(book) != before;
         let gap = step == Ok(Step::Broken)
             && book.get().is_some_and(|book| matches!(book.reason(), Some(Reason::Gap { .. })));
-        if let Some(book) = book.get().filter(|_| changed) {
-            on(Said::Book(BookView::of_binance(instrument, book, venue_ns)));
+        if let Some(view) = changed.then(|| BookView::of_binance(instrument, book)).flatten() {
+            on(Said::Book(view));
         }
         *self.gaps += u64::from(gap);
         *self.impossible += u64::from(step.is_err());

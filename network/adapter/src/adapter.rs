@@ -12,21 +12,32 @@ use crate::bridge::Venue;
 use crate::market::Market;
 use crate::settings::Settings;
 
+/// One market of a venue.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// What it speaks; its kind is what settings call it.
+    pub language: Language,
+    /// Where requests go by default.
+    pub rest_url: &'static str,
+    /// Where streams come from by default.
+    pub stream_url: &'static str,
+    /// An example of its symbols.
+    pub symbol: &'static str,
+    /// Levels a side of books that are asked for by default.
+    pub book_depth: usize,
+}
+
 /// What tells one venue's adapter from another's.
 pub trait Exchange: core::fmt::Debug + Clone + Send + 'static {
     /// Its binary.
     const ABOUT: About;
-    /// What it speaks.
-    const LANGUAGE: Language;
-    /// Where requests go by default.
-    const REST_URL: &'static str;
-    /// Where streams come from by default.
-    const STREAM_URL: &'static str;
-    /// Symbols that are followed by default.
+    /// Its markets; the first where settings name none.
+    const PLACES: &'static [Place];
+    /// Symbols that are followed by default, of the first market.
     const SYMBOLS: &'static [&'static str];
 
-    /// Whether the venue spells symbols like this, as far as that can be said without asking it.
-    fn spells(symbol: &str) -> bool;
+    /// Whether a market spells symbols like this, as far as that can be said without asking it.
+    fn spells(language: Language, symbol: &str) -> bool;
 }
 
 /// The service of an exchange.
@@ -52,6 +63,6 @@ impl<E: Exchange> Service for Adapter<E> {
     }
 
     fn bridge(process: &Process<Settings<E>>, packets: PacketSender) -> Result<Option<Box<dyn Bridge>>, BoxError> {
-        Ok(Some(Box::new(Venue::start(process.settings.endpoints(), packets)?)))
+        Ok(Some(Box::new(Venue::start(process.settings.endpoints()?, packets)?)))
     }
 }

@@ -27,7 +27,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// From asking for a connection, or an answer, to having it.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest answer or frame that is taken; a packet holds no more.
+/// The largest frame that is taken; a packet holds no more.
 const MAX_BYTES: usize = 1_000_000;
 /// Connections at the same time.
 const MAX_SOCKETS: usize = 64;
@@ -258,7 +258,15 @@ impl Worker {
                     let said = String::from_utf8_lossy(body.get(..MAX_SAID_BYTES).unwrap_or(&body));
                     tracing::warn!(path, status, said = &*said, "the venue refused a request; the feed asks again");
                 }
-                wire::answer(status, retry_after_s, &body)
+                let mut rest = body.as_slice();
+                while rest.len() > wire::MAX_PART_BYTES {
+                    let (part, after) = rest.split_at(wire::MAX_PART_BYTES);
+                    if self.packets.send(stream, wire::ANSWER_PART, part.to_vec()).await.is_err() {
+                        return;
+                    }
+                    rest = after;
+                }
+                wire::answer(status, retry_after_s, rest)
             }
             Err(error) => {
                 tracing::warn!(path, error, "a request to the venue failed; the feed asks again");
@@ -281,8 +289,8 @@ impl Worker {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
             body.extend_from_slice(&chunk);
-            if body.len() > MAX_BYTES {
-                return Err(format!("an answer of more than {MAX_BYTES} bytes to {path}"));
+            if body.len() > wire::MAX_ANSWER_BYTES {
+                return Err(format!("an answer of more than {} bytes to {path}", wire::MAX_ANSWER_BYTES));
             }
         }
         Ok((status, retry_after_s, body))

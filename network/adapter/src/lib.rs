@@ -9,4 +9,4 @@ pub mod settings;
 pub mod tls;
 pub mod wire;
 
-pub use adapter::{Adapter, Exchange};
+pub use adapter::{Adapter, Exchange, Place};

@@ -3,6 +3,7 @@
 //! Symbols are spread over connections, of which each is a [`Feed`] of `mesh-venues`; that decides what to send, what to trust
 //! and when to connect anew, and this carries it between the feed and the mesh.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use mesh_actor::{Actor, Context, Digest, TimerId};
@@ -12,7 +13,8 @@ use mesh_types::limits::Limits;
 use mesh_types::market::{InstrumentInfo, Mark, VenueStatus};
 use mesh_types::system::SnapshotRequest;
 use mesh_types::{FixedStr, InstrumentId, InstrumentKind, VenueState};
-use mesh_venues::feed::requests::{Request, path};
+use mesh_venues::feed::http::Request;
+use mesh_venues::feed::requests::{path, streams_per_connection};
 use mesh_venues::feed::{Channel, Feed, Patience, Reconnect, Subscription};
 use mesh_venues::message::Message as Told;
 use mesh_venues::reader::{BookView, Language, Said};
@@ -62,6 +64,8 @@ pub struct Market {
     links: Vec<Link>,
     published: BTreeMap<InstrumentId, Published>,
     requests: BTreeMap<u32, (usize, Request)>,
+    /// Beginnings of answers that are too large for one packet.
+    parts: BTreeMap<u32, Vec<u8>>,
     next_request: u32,
     /// What the venue says of itself.
     said: VenueState,
@@ -71,9 +75,9 @@ pub struct Market {
 }
 
 /// What is followed of an instrument.
-fn channels(instrument: InstrumentId, minutes: &[u64]) -> Vec<Channel> {
+fn channels(instrument: InstrumentId, candles: &[u64]) -> Vec<Channel> {
     let mut channels = vec![Channel::Instruments, Channel::Book, Channel::Quotes, Channel::Trades];
-    channels.extend(minutes.iter().map(|minutes| Channel::Candles(*minutes)));
+    channels.extend(candles.iter().map(|seconds| Channel::Candles(*seconds)));
     if matches!(instrument.kind(), Some(InstrumentKind::Swap | InstrumentKind::Perpetual)) {
         channels.extend([Channel::Funding, Channel::Mark, Channel::OpenInterest]);
     }
@@ -86,24 +90,30 @@ impl Market {
     /// # Errors
     /// When the settings can't be used.
     pub fn new<E: Exchange>(settings: &Settings<E>, limits: Limits, salt: u64) -> Result<Self, String> {
-        let language = E::LANGUAGE;
-        let (instruments, minutes) = (settings.instruments()?, settings.candle_minutes()?);
+        let place = settings.place()?;
+        let language = place.language;
+        let (instruments, candles) = (settings.instruments()?, settings.candle_seconds()?);
+        let depth = settings.depth.unwrap_or(limits.order_levels).min(limits.order_levels);
+        let book_depth = settings.book_depth.unwrap_or(place.book_depth);
         let patience = Patience {
             connection_ns: settings.silence_ms.saturating_mul(MILLISECOND_NS),
             stream_ns: settings.stream_silence_ms.saturating_mul(MILLISECOND_NS),
             ..Patience::default()
         };
         let mut links = Vec::new();
-        for instruments in instruments.chunks(settings.symbols_per_connection.max(1)) {
+        let streams = instruments.iter().map(|instrument| channels(*instrument, &candles).len()).max().unwrap_or(1);
+        let fit = streams_per_connection(language) / streams.max(1);
+        for instruments in instruments.chunks(settings.symbols_per_connection.min(fit).max(1)) {
             let mut by_path: BTreeMap<&'static str, Vec<Subscription>> = BTreeMap::new();
             for instrument in instruments {
-                for channel in channels(*instrument, &minutes) {
+                for channel in channels(*instrument, &candles) {
                     by_path.entry(path(language, channel)).or_default().push((channel, *instrument));
                 }
             }
             for (path, subscriptions) in by_path {
-                let feed = Feed::new(language, &subscriptions, settings.book_depth, patience)
-                    .ok_or_else(|| format!("{} has no feed", language.venue()))?;
+                let feed = Feed::new(language, &subscriptions, book_depth, patience)
+                    .ok_or_else(|| format!("{path} of {} does not serve all that it should", language.venue()))?
+                    .showing(depth);
                 let connection = Connection::new(
                     settings.reconnect_min_ms.saturating_mul(MILLISECOND_NS),
                     settings.reconnect_max_ms.saturating_mul(MILLISECOND_NS),
@@ -112,13 +122,13 @@ impl Market {
                 links.push(Link { path, connection, feed, resumed: false, wake_ns: u64::MAX });
             }
         }
-        let depth = settings.depth.unwrap_or(limits.order_levels).min(limits.order_levels);
         let nothing = || Published { view: TopView::new(depth), info: None, mark: None, closed_ns: BTreeMap::new() };
         Ok(Self {
             language,
             links,
             published: instruments.into_iter().map(|instrument| (instrument, nothing())).collect(),
             requests: BTreeMap::new(),
+            parts: BTreeMap::new(),
             next_request: wire::FIRST_REQUEST,
             said: VenueState::Up,
             state: VenueState::Down,
@@ -215,8 +225,10 @@ impl Market {
 
     fn on_packet(&mut self, message: &Message<'_>, context: &mut Context<'_>) {
         let Some((head, bytes)) = packet::join(message) else { return };
-        if head.kind == wire::ANSWER {
-            return self.on_answer(head.stream, &bytes, head.received_ns, context);
+        match head.kind {
+            wire::ANSWER => return self.on_answer(head.stream, &bytes, head.received_ns, context),
+            wire::ANSWER_PART => return self.on_part(head.stream, &bytes, context),
+            _ => {}
         }
         let Some((index, used)) = self.link_of(head.stream) else { return context.count("late_packets", 1) };
         match head.kind {
@@ -261,18 +273,43 @@ impl Market {
         self.after(index, context);
     }
 
+    fn on_part(&mut self, stream: u32, bytes: &[u8], context: &mut Context<'_>) {
+        if !self.requests.contains_key(&stream) {
+            return context.count("late_packets", 1);
+        }
+        let body = self.parts.entry(stream).or_default();
+        // One that is too large for all parts has lost its beginning, and can't be read.
+        if body.len() + bytes.len() > wire::MAX_ANSWER_BYTES {
+            body.clear();
+        }
+        body.extend_from_slice(bytes);
+    }
+
     fn on_answer(&mut self, stream: u32, bytes: &[u8], received_ns: u64, context: &mut Context<'_>) {
         let Some((index, request)) = self.requests.remove(&stream) else { return context.count("late_packets", 1) };
+        let begun = self.parts.remove(&stream);
         let Self { links, published, .. } = self;
         let Some(link) = links.get_mut(index) else { return };
         match wire::parse_answer(bytes) {
-            Some((200, _, body)) => {
-                link.feed.on_answer(received_ns, request, body, &mut |told| {
+            Some((200, _, last)) => {
+                let malformed = link.feed.malformed();
+                let body = begun.map_or(Cow::Borrowed(last), |begun| Cow::Owned([&begun, last].concat()));
+                link.feed.on_answer(received_ns, &request, &body, &mut |told| {
                     tell(published, told, false, received_ns, context);
                 });
+                if link.feed.malformed() > malformed {
+                    context.count("bad_payload", 1);
+                }
             }
             // The feed asks again later.
-            _ => context.count("failed_requests", 1),
+            answer => {
+                context.count("failed_requests", 1);
+                let (status, retry_after_s, _) = answer.unwrap_or_default();
+                if let Some(until_ns) = link.feed.on_failure(context.now_ns(), &request, status, retry_after_s) {
+                    // The address is refused, not the connection.
+                    links.iter_mut().for_each(|link| link.feed.pause_requests(until_ns));
+                }
+            }
         }
         self.after(index, context);
     }
@@ -292,8 +329,11 @@ impl Market {
             context.emit_tailed(&wire::request(stream, wire::SEND, text.as_bytes()), text.as_bytes());
         }
         while let Some(request) = link.feed.poll_request(now_ns) {
-            let text = format!("{}\n{}", request.path, request.body);
-            context.emit_tailed(&wire::request(self.next_request, wire::POST, text.as_bytes()), text.as_bytes());
+            let (kind, text) = match request.body {
+                Some(body) => (wire::POST, format!("{}\n{body}", request.path)),
+                None => (wire::GET, request.path.clone()),
+            };
+            context.emit_tailed(&wire::request(self.next_request, kind, text.as_bytes()), text.as_bytes());
             self.requests.insert(self.next_request, (index, request));
             self.next_request = self.next_request.checked_add(1).unwrap_or(wire::FIRST_REQUEST);
         }

@@ -3,6 +3,9 @@ use mesh_actor::ActorCell;
 use mesh_codec::FrameBuilder;
 use mesh_codec::packet::{FIRST_PACKET_SEQUENCE, PacketHead};
 use mesh_runtime::About;
+use mesh_venues::binance;
+
+use crate::Place;
 use mesh_types::market::{BookDelta, BookSnapshot, Candle, Trade};
 use mesh_types::system::ExternalRequest;
 use mesh_types::{BookHealth, SourceId};
@@ -14,12 +17,34 @@ struct Okx;
 
 impl Exchange for Okx {
     const ABOUT: About = About { name: "adapter-test", kind: "adapter", about: "a test" };
-    const LANGUAGE: Language = Language::Okx;
-    const REST_URL: &'static str = "https://example.org";
-    const STREAM_URL: &'static str = "wss://example.org";
+    const PLACES: &'static [Place] = &[Place {
+        language: Language::Okx,
+        rest_url: "https://example.org",
+        stream_url: "wss://example.org",
+        symbol: "BTC-USDT",
+        book_depth: 10,
+    }];
     const SYMBOLS: &'static [&'static str] = &["BTC-USDT"];
 
-    fn spells(_: &str) -> bool {
+    fn spells(_: Language, _: &str) -> bool {
+        true
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Binance;
+
+impl Exchange for Binance {
+    const ABOUT: About = Okx::ABOUT;
+    const PLACES: &'static [Place] = &[Place {
+        language: Language::Binance(binance::Market::Spot),
+        symbol: "BTCUSDT",
+        book_depth: 1_000,
+        ..Okx::PLACES[0]
+    }];
+    const SYMBOLS: &'static [&'static str] = &["BTCUSDT"];
+
+    fn spells(_: Language, _: &str) -> bool {
         true
     }
 }
@@ -67,7 +92,11 @@ fn out(message: &Message<'_>) -> Out {
 
 impl World {
     fn new() -> Self {
-        let market = Market::new(&Settings::<Okx>::default(), Limits::default(), 1).expect("good settings");
+        Self::of::<Okx>()
+    }
+
+    fn of<E: Exchange>() -> Self {
+        let market = Market::new(&Settings::<E>::default(), Limits::default(), 1).expect("good settings");
         let mut world =
             Self { cell: ActorCell::new(market, SourceId::new(10)), now_ns: 1_700_000_000 * SECOND_NS, packets: 0 };
         world.cell.begin(world.now_ns);
@@ -276,4 +305,35 @@ fn a_relay_gets_everything_anew() {
     assert_eq!(world.said(), all);
     world.pass(PUBLISH_AGAIN_NS);
     assert_eq!(world.said(), all, "the second request is answered a little later");
+}
+
+#[test]
+fn snapshots_and_lists_come_over_http_however_large() {
+    let mut world = World::of::<Binance>();
+    assert_eq!(world.said(), [Out::Ask { stream: 1, kind: wire::CONNECT, text: "/stream".to_owned() }]);
+    world.packet(1, wire::CONNECTED, b"");
+    let get = |number: u32, text: &str| Out::Ask {
+        stream: wire::FIRST_REQUEST + number,
+        kind: wire::GET,
+        text: text.to_owned(),
+    };
+    let said = world.said();
+    assert!(said.contains(&get(0, "/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%5D")), "{said:?}");
+    world.text(1, r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":5,"s":"BTCUSDT","U":9,"u":10,"b":[["1.0","1"]],"a":[]}}"#);
+    assert!(world.said().contains(&get(1, "/api/v3/depth?symbol=BTCUSDT&limit=1000")));
+    let body = r#"{"lastUpdateId":9,"bids":[["0.9","2"]],"asks":[["1.1","3"]]}"#;
+    let (begin, end) = body.split_at(20);
+    let stream = wire::FIRST_REQUEST + 1;
+    world.packet(stream, wire::ANSWER_PART, begin.as_bytes());
+    assert!(world.said().is_empty());
+    world.packet(stream, wire::ANSWER, &wire::answer(200, 0, end.as_bytes()));
+    assert_eq!(world.said(), [Out::Book { whole: true, health: BookHealth::Live, levels: 3 }]);
+    world.packet(stream, wire::ANSWER_PART, b"late");
+    assert_eq!(world.cell.counters().get("late_packets"), 1);
+    world.packet(wire::FIRST_REQUEST, wire::ANSWER, &wire::answer(429, 30, b"slower"));
+    world.pass(29 * SECOND_NS);
+    let asked = |said: &[Out]| said.iter().any(|out| matches!(out, Out::Ask { kind: wire::GET, .. }));
+    assert!(!asked(&world.said()), "the venue said for how long");
+    world.pass(2 * SECOND_NS);
+    assert!(asked(&world.said()));
 }

@@ -25,6 +25,13 @@ pub const TEXT: u8 = 2;
 pub const DISCONNECTED: u8 = 3;
 /// Packet: an answer, `STATUS RETRY_AFTER_S\n` and the body; status 0 where none came, with the reason as body.
 pub const ANSWER: u8 = 4;
+/// Packet: the beginning of an answer's body that is too large for one packet; more follows, and `ANSWER` at last.
+pub const ANSWER_PART: u8 = 5;
+
+/// Bytes of an answer's body in one packet, at most.
+pub const MAX_PART_BYTES: usize = 900_000;
+/// Bytes of an answer's body in all, at most.
+pub const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 /// The first HTTP request's stream.
 pub const FIRST_REQUEST: u32 = 1 << 31;

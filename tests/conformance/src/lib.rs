@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![allow(clippy::expect_used)] // a test says what broke by panicking
+#![allow(clippy::expect_used, clippy::panic)] // a test says what broke by panicking
 
 pub mod simulation;
 

@@ -1,6 +1,6 @@
 //! An adapter's actor and the simulated venue in one thread and one time, without sockets: the truth is known at every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use mesh_adapter::market::Market;
 use mesh_adapter::settings::Settings;
@@ -10,6 +10,9 @@ use mesh_runtime::Status;
 use mesh_types::limits::Limits;
 use mesh_types::{BookHealth, Decimal64, InstrumentId};
 use mesh_venues::reader::Language;
+use simvenue::binance;
+use simvenue::binance::answer::{Answer, Request};
+use simvenue::binance::session::Reaction;
 use simvenue::core::faults::{Fault, Rule};
 use simvenue::core::generator::STEP_NS;
 use simvenue::public::Protocol;
@@ -24,6 +27,8 @@ const MS_NS: u64 = 1_000_000;
 const TICK_NS: u64 = 10 * MS_NS;
 /// Levels a side that are compared: those that every venue vouches for.
 const COMPARED: usize = 10;
+/// The longest time that an answer over HTTP takes.
+const LATENCY_NS: u64 = 300 * MS_NS;
 /// Steps of the market whose truth is remembered: ten minutes.
 const REMEMBERED: usize = 6_000;
 
@@ -43,8 +48,12 @@ pub struct Simulation {
     /// The venue.
     pub state: State,
     status: Status,
-    protocol: Protocol,
+    /// `None` for Binance.
+    protocol: Option<Protocol>,
     mailboxes: BTreeMap<u32, Mailbox>,
+    /// Answers on their way: when each arrives, for which request.
+    answers: VecDeque<(u64, u32, Vec<u8>)>,
+    latency: u64,
     /// Each followed instrument, and the market that it is.
     followed: Vec<(InstrumentId, usize)>,
     truth: BTreeMap<(u64, usize), (Levels, Levels)>,
@@ -60,18 +69,20 @@ impl Simulation {
     /// An adapter of an exchange, and a venue with this seed.
     pub fn new<E: Exchange>(seed: u64) -> Self {
         let now_ns = 1_800_000_000_000 * MS_NS;
-        let protocol = match E::LANGUAGE {
-            Language::Kraken => Protocol::Kraken,
-            Language::Okx => Protocol::Okx,
-            Language::Hyperliquid | Language::Binance(_) => Protocol::Hyperliquid,
+        let language = E::PLACES.first().expect("a market").language;
+        let protocol = match language {
+            Language::Kraken => Some(Protocol::Kraken),
+            Language::Okx => Some(Protocol::Okx),
+            Language::Hyperliquid => Some(Protocol::Hyperliquid),
+            Language::Binance(_) => None,
         };
         let simulated = simvenue::settings::Settings { seed, history_s: 60, ..simvenue::settings::Settings::default() };
         let venue = build::venue(&simulated, now_ns).expect("a venue");
         let mut followed = Vec::new();
         let mut symbols = Vec::new();
         for (index, instrument) in venue.instruments().iter().enumerate() {
-            for symbol in protocol.symbols(instrument) {
-                followed.push((E::LANGUAGE.instrument(&symbol).expect("an instrument"), index));
+            for symbol in protocol.map_or_else(|| vec![instrument.symbol.clone()], |p| p.symbols(instrument)) {
+                followed.push((language.instrument(&symbol).expect("an instrument"), index));
                 symbols.push(symbol);
             }
         }
@@ -83,6 +94,8 @@ impl Simulation {
             status: Status::new("simvenue", "venue"),
             protocol,
             mailboxes: BTreeMap::new(),
+            answers: VecDeque::new(),
+            latency: seed,
             followed,
             truth: BTreeMap::new(),
             compared: 0,
@@ -117,6 +130,7 @@ impl Simulation {
             // Answers may ask for more.
             for _ in 0..3 {
                 self.deliver();
+                self.answer();
                 for ask in core::mem::take(&mut self.world.asked) {
                     self.carry_out(&ask);
                 }
@@ -147,9 +161,15 @@ impl Simulation {
         let now_ns = self.world.now_ns;
         match ask.kind {
             wire::CONNECT => {
-                let session = Session::new(self.protocol, ask.text.contains("business"));
-                let greeting = session.greeting();
-                let mailbox = self.state.hub.join(session).expect("room");
+                let (mailbox, greeting) = match self.protocol {
+                    None => (self.state.hub.join(binance::session::Session::new([], true)), None),
+                    Some(protocol) => {
+                        let session = Session::new(protocol, ask.text.contains("business"));
+                        let greeting = session.greeting();
+                        (self.state.hub.join(session), greeting)
+                    }
+                };
+                let mailbox = mailbox.expect("room");
                 if let Some(greeting) = greeting {
                     self.state.hub.tell(mailbox.id, greeting);
                 }
@@ -162,8 +182,13 @@ impl Simulation {
                 }
             }
             wire::SEND => {
-                if let Some(mailbox) = self.mailboxes.get(&ask.stream) {
-                    self.state.follow(mailbox.id, &ask.text, now_ns);
+                let Some(id) = self.mailboxes.get(&ask.stream).map(|mailbox| mailbox.id) else { return };
+                self.state.follow(id, &ask.text, now_ns);
+                let State { venue, hub } = &mut self.state;
+                match hub.on_text(id, &ask.text, now_ns, &mut venue.faults) {
+                    Some(Reaction::Answer(text) | Reaction::Refusal(text)) => hub.tell(id, text),
+                    Some(Reaction::Close) => panic!("the adapter says more than the venue allows"),
+                    None => {}
                 }
             }
             wire::POST => {
@@ -172,9 +197,34 @@ impl Simulation {
                     || wire::answer(422, 0, b"no such request"),
                     |answer| wire::answer(200, 0, answer.as_bytes()),
                 );
-                self.world.packet(ask.stream, wire::ANSWER, &answer);
+                self.answer_later(ask.stream, answer);
+            }
+            wire::GET => {
+                let (path, query) = ask.text.split_once('?').unwrap_or((&ask.text, ""));
+                let request = Request { method: "GET", path, query, body: "", api_key: None, now_ns };
+                let Answer { status, headers, body, .. } = self.state.venue.answer(&request);
+                let retry = headers.iter().find(|(name, _)| *name == "retry-after");
+                let retry_after_s = retry.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+                self.answer_later(ask.stream, wire::answer(status, retry_after_s, body.as_bytes()));
             }
             kind => unreachable!("a request of kind {kind}"),
+        }
+    }
+
+    /// An answer takes its time, a different one each.
+    fn answer_later(&mut self, stream: u32, answer: Vec<u8>) {
+        self.latency = self.latency.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at_ns = self.world.now_ns + (self.latency >> 33) % LATENCY_NS;
+        let place = self.answers.partition_point(|(due_ns, ..)| *due_ns <= at_ns);
+        self.answers.insert(place, (at_ns, stream, answer));
+    }
+
+    /// Brings answers over HTTP that are there.
+    fn answer(&mut self) {
+        while self.answers.front().is_some_and(|(due_ns, ..)| *due_ns <= self.world.now_ns) {
+            if let Some((_, stream, answer)) = self.answers.pop_front() {
+                self.world.packet(stream, wire::ANSWER, &answer);
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use adapter_binance::Binance;
 use adapter_hyperliquid::Hyperliquid;
 use adapter_kraken::Kraken;
 use adapter_okx::Okx;
@@ -70,6 +71,24 @@ fn survives_all<E: Exchange>(sees_loss: bool) {
 }
 
 #[test]
+fn binance_survives() {
+    survives_all::<Binance>(true);
+    // Its snapshots come over HTTP: too old, refused, or not at all, while gaps make it ask for them.
+    for fault in [Fault::LateSnapshot, Fault::BadGateway, Fault::TooManyRequests] {
+        let mut simulation = live::<Binance>();
+        simulation.fault(Fault::Gap, Rule { every: 0, next: 1 });
+        simulation.fault(fault, Rule { every: 0, next: 2 });
+        simulation.run(10);
+        assert!(simulation.made(fault) > 0, "{fault:?} was never made");
+        // Each refusal may say to wait for the minute's end.
+        simulation.run(130);
+        assert!(simulation.is_live(), "{fault:?}: {:?}", simulation.world.cell.counters());
+        println!("{fault:?}: live again after {:?} ns", simulation.times_to_live_ns);
+    }
+    survives::<Binance>(Fault::ServerShutdown, 500, 20);
+}
+
+#[test]
 fn kraken_survives() {
     survives_all::<Kraken>(true);
 }
@@ -111,6 +130,7 @@ fn everything_at_once_is_survived() {
         simulation.run(60);
         assert!(simulation.is_live(), "{}: {:?}", E::ABOUT.name, simulation.world.cell.counters());
     }
+    all::<Binance>();
     all::<Kraken>();
     all::<Okx>();
     all::<Hyperliquid>();
@@ -133,6 +153,7 @@ fn each_kind_of_message_arrives() {
         assert_eq!(simulation.world.cell.counters().get("refused_requests"), 0);
     }
     let spot = ["book_snapshot", "book_delta", "trade", "quote", "candle", "instrument_info", "venue_status"];
+    kinds::<Binance>(&spot);
     kinds::<Kraken>(&spot);
     kinds::<Okx>(&[&spot[..], &["mark", "open_interest"]].concat());
     kinds::<Hyperliquid>(&[&spot[..], &["mark", "open_interest"]].concat());

@@ -17,13 +17,14 @@ pub struct DepthBook {
     bids: Vec<Level>,
     asks: Vec<Level>,
     restarts: u64,
+    venue_ns: u64,
 }
 
 impl DepthBook {
     /// A book without levels. `capacity` is the most events that are kept while a snapshot is on its way.
     pub fn new(market: Market, exponents: Option<Exponents>, capacity: usize) -> Self {
         let inner = exponents.map(|exponents| BinanceBook::new(market.rule(), exponents, capacity));
-        Self { market, capacity, inner, bids: Vec::new(), asks: Vec::new(), restarts: 0 }
+        Self { market, capacity, inner, bids: Vec::new(), asks: Vec::new(), restarts: 0, venue_ns: 0 }
     }
 
     /// The book and its health; `None` before the first event of a book whose exponents were not given.
@@ -34,6 +35,11 @@ impl DepthBook {
     /// The same, to tell it what happened to its requests and its connection.
     pub const fn get_mut(&mut self) -> Option<&mut BinanceBook> {
         self.inner.as_mut()
+    }
+
+    /// The venue's time of the last change, ns since the Unix epoch; a snapshot is brought forward to it.
+    pub const fn venue_ns(&self) -> u64 {
+        self.venue_ns
     }
 
     /// How often finer digits have started it again.
@@ -47,6 +53,7 @@ impl DepthBook {
     /// [`LevelError::Range`] for a level that can't be one. Nothing of the event is applied, so the next one shows the gap.
     pub fn on_update(&mut self, update: &DepthUpdate<'_>) -> Result<Step, LevelError> {
         let step = self.convert(update.bids, update.asks)?;
+        self.venue_ns = update.venue_ns();
         let (bids, asks) = (self.bids.as_slice(), self.asks.as_slice());
         let diff = mesh_book::Diff { first: update.first, last: update.last, previous: update.previous, bids, asks };
         let after = self.inner.as_mut().map_or(Step::Ignored, |book| book.on_diff(&diff));

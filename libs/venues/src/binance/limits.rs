@@ -7,6 +7,12 @@
 
 use super::instruments::{RateLimit, RateLimitKind};
 pub use crate::limits::Priority;
+use crate::limits::Sliding;
+
+/// What a connection may say: 5 messages a second on spot, pongs among them, 10 on futures.
+pub const fn of_connection() -> Sliding {
+    Sliding::new(4, 1_000_000_000)
+}
 
 #[derive(Clone, Debug)]
 struct Window {

@@ -9,6 +9,10 @@ use super::Market;
 /// Streams of one connection at most, on every market.
 pub const MAX_STREAMS: usize = 200;
 
+/// Lengths of candles, in seconds; futures have none of a second.
+pub const CANDLE_SECONDS: [u64; 14] =
+    [1, 60, 180, 300, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 28_800, 43_200, 86_400, 259_200];
+
 /// How often a diff stream of a book speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DepthSpeed {

@@ -1,70 +1,90 @@
-//! What a feed asks of its venue: requests that begin and end subscriptions, and those over HTTP.
+//! What a feed asks of its venue on the socket: requests that begin and end subscriptions.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mesh_types::{InstrumentId, InstrumentKind};
+use mesh_types::InstrumentId;
 
 use super::{Channel, Subscription};
+use crate::binance::{self, Market};
 use crate::reader::Language;
 use crate::{hyperliquid, kraken, okx};
 
 /// Instruments of one request.
 const BATCH: usize = 50;
 
-/// A request over HTTP, to be posted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Request {
-    /// Where to.
-    pub path: &'static str,
-    /// Its body, JSON.
-    pub body: &'static str,
-}
-
-/// What is asked for over HTTP to know these instruments; the other venues tell them on the socket.
-pub(super) fn information(language: Language, subscriptions: &[Subscription]) -> Vec<Request> {
-    if language != Language::Hyperliquid {
-        return Vec::new();
-    }
-    let asked = subscriptions.iter().filter(|(channel, _)| *channel == Channel::Instruments);
-    let kinds: BTreeSet<Request> = asked
-        .map(|(_, instrument)| Request {
-            path: hyperliquid::instruments::PATH,
-            body: match instrument.kind() {
-                Some(InstrumentKind::Spot) => hyperliquid::instruments::SPOT_META,
-                _ => hyperliquid::instruments::META,
-            },
-        })
-        .collect();
-    kinds.into_iter().collect()
-}
-
 /// The path of the socket that serves a channel.
-pub const fn path(language: Language, channel: Channel) -> &'static str {
+pub fn path(language: Language, channel: Channel) -> &'static str {
     match (language, channel) {
         (Language::Okx, Channel::Candles(_)) => okx::subscribe::BUSINESS_PATH,
         (Language::Okx, _) => okx::subscribe::PUBLIC_PATH,
         (Language::Kraken, _) => kraken::subscribe::PATH,
         (Language::Hyperliquid, _) => hyperliquid::subscribe::PATH,
-        (Language::Binance(_), _) => "/stream",
+        // What is asked for over HTTP has no socket; it goes with the book.
+        (Language::Binance(market), channel) => match binance_stream(market, channel) {
+            Some(stream) => stream.path(market),
+            None => binance::subscribe::Stream::BookTicker.path(market),
+        },
     }
 }
 
-/// Lengths of candles that a venue tells, in minutes.
-pub const fn candle_minutes(language: Language) -> &'static [u64] {
+/// Streams that one connection carries.
+pub const fn streams_per_connection(language: Language) -> usize {
     match language {
+        Language::Binance(_) => binance::subscribe::MAX_STREAMS,
+        // Kraken and OKX count requests instead; Hyperliquid 1000 of all connections of an address.
+        Language::Kraken | Language::Okx | Language::Hyperliquid => 1_000,
+    }
+}
+
+/// Lengths of candles that a venue tells, in seconds.
+pub fn candle_seconds(language: Language) -> Vec<u64> {
+    let minutes: &[u64] = match language {
         Language::Kraken => &kraken::subscribe::CANDLE_MINUTES,
         Language::Okx => &okx::subscribe::CANDLE_MINUTES,
         Language::Hyperliquid => &hyperliquid::subscribe::CANDLE_MINUTES,
-        Language::Binance(_) => &[],
+        Language::Binance(market) => {
+            let lengths = binance::subscribe::CANDLE_SECONDS.into_iter();
+            return lengths.filter(|seconds| market == Market::Spot || *seconds >= 60).collect();
+        }
+    };
+    minutes.iter().map(|minutes| minutes * 60).collect()
+}
+
+/// A length of candles as it is spelled: `1s`, `15m`, `4h`, `1d`.
+pub fn interval(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
     }
 }
 
+/// Binance's stream of a channel; `None` where it has none.
+const fn binance_stream(market: Market, channel: Channel) -> Option<binance::subscribe::Stream<'static>> {
+    use binance::subscribe::{DepthSpeed, Stream};
+    Some(match (market, channel) {
+        (_, Channel::Book) => Stream::Depth(DepthSpeed::Fast),
+        (_, Channel::Quotes) => Stream::BookTicker,
+        (Market::Spot, Channel::Trades) => Stream::Trade,
+        (_, Channel::Trades) => Stream::AggTrade,
+        // Its interval is named when it is asked for.
+        (_, Channel::Candles(_)) => Stream::Kline(""),
+        (Market::UsdM | Market::CoinM, Channel::Funding | Channel::Mark) => Stream::MarkPrice,
+        (Market::Spot, Channel::Funding | Channel::Mark) => return None,
+        (_, Channel::OpenInterest | Channel::Instruments) => return None,
+    })
+}
+
 /// The channel by which a venue tells this; `None` where it does not.
-pub(super) const fn served(language: Language, channel: Channel) -> Option<Channel> {
+pub(super) fn served(language: Language, channel: Channel) -> Option<Channel> {
     match (language, channel) {
         // Spot has none of these.
         (Language::Kraken, Channel::Funding | Channel::Mark | Channel::OpenInterest) => None,
         (Language::Hyperliquid, Channel::Instruments) => None,
+        // They come in one stream.
+        (Language::Binance(Market::UsdM | Market::CoinM), Channel::Mark) => Some(Channel::Funding),
+        (Language::Binance(market), channel) if binance_stream(market, channel).is_none() => None,
         (Language::Hyperliquid, Channel::Mark | Channel::OpenInterest) => Some(Channel::Funding),
         _ => Some(channel),
     }
@@ -91,7 +111,7 @@ pub(super) fn kraken_requests(
             Channel::Book => Kraken::Book(depth),
             Channel::Quotes => Kraken::Quote,
             Channel::Trades => Kraken::Trade,
-            Channel::Candles(minutes) => Kraken::Candle(*minutes),
+            Channel::Candles(seconds) => Kraken::Candle(seconds / 60),
             Channel::Instruments => Kraken::Instrument,
             Channel::Funding | Channel::Mark | Channel::OpenInterest => continue,
         };
@@ -126,7 +146,7 @@ pub(super) fn okx_requests(begin: bool, subscriptions: &[Subscription], next_id:
                 Channel::Book => Okx::Books,
                 Channel::Quotes => Okx::Best,
                 Channel::Trades => Okx::Trades,
-                Channel::Candles(minutes) => Okx::Candle(*minutes),
+                Channel::Candles(seconds) => Okx::Candle(seconds / 60),
                 Channel::Funding => Okx::FundingRate,
                 Channel::Mark => Okx::MarkPrice,
                 Channel::OpenInterest => Okx::OpenInterest,
@@ -143,22 +163,40 @@ pub(super) fn hyperliquid_requests(begin: bool, subscriptions: &[Subscription], 
     let method = if begin { Method::Subscribe } else { Method::Unsubscribe };
     for (channel, instrument) in subscriptions {
         let Some(coin) = instrument.symbol() else { continue };
-        let interval;
+        let length;
         let channel = match channel {
             Channel::Book => Hyperliquid::Book,
             Channel::Quotes => Hyperliquid::Best,
             Channel::Trades => Hyperliquid::Trades,
-            Channel::Candles(minutes) => {
-                interval = match minutes {
-                    0..60 => format!("{minutes}m"),
-                    60..1_440 => format!("{}h", minutes / 60),
-                    _ => format!("{}d", minutes / 1_440),
-                };
-                Hyperliquid::Candle(&interval)
+            Channel::Candles(seconds) => {
+                length = interval(*seconds);
+                Hyperliquid::Candle(&length)
             }
             Channel::Funding => Hyperliquid::Context,
             Channel::Mark | Channel::OpenInterest | Channel::Instruments => continue,
         };
         out.push_back(request(method, channel, coin.as_str()));
+    }
+}
+
+pub(super) fn binance_requests(
+    market: Market,
+    begin: bool,
+    subscriptions: &[Subscription],
+    next_id: &mut u64,
+    out: &mut VecDeque<String>,
+) {
+    use binance::subscribe::{Method, Stream, subscription};
+    let name = |(channel, instrument): &Subscription| {
+        let symbol = instrument.symbol()?;
+        Some(match channel {
+            Channel::Candles(seconds) => Stream::Kline(&interval(*seconds)).name(symbol.as_str()),
+            channel => binance_stream(market, *channel)?.name(symbol.as_str()),
+        })
+    };
+    let method = if begin { Method::Subscribe } else { Method::Unsubscribe };
+    let names: Vec<String> = subscriptions.iter().filter_map(name).collect();
+    for batch in names.chunks(BATCH) {
+        out.push_back(subscription(method, batch.iter().map(String::as_str), take_id(next_id)));
     }
 }

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use mesh_adapter::Exchange;
+use mesh_adapter::{Exchange, Place};
 use mesh_runtime::About;
 use mesh_venues::reader::Language;
 
@@ -14,12 +14,16 @@ impl Exchange for Hyperliquid {
         kind: "adapter",
         about: "Hyperliquid market data: trades, quotes, books of each block, candles, funding",
     };
-    const LANGUAGE: Language = Language::Hyperliquid;
-    const REST_URL: &'static str = "https://api.hyperliquid.xyz";
-    const STREAM_URL: &'static str = "wss://api.hyperliquid.xyz";
+    const PLACES: &'static [Place] = &[Place {
+        language: Language::Hyperliquid,
+        rest_url: "https://api.hyperliquid.xyz",
+        stream_url: "wss://api.hyperliquid.xyz",
+        symbol: "BTC",
+        book_depth: 10,
+    }];
     const SYMBOLS: &'static [&'static str] = &["BTC", "ETH"];
 
-    fn spells(symbol: &str) -> bool {
+    fn spells(_: Language, symbol: &str) -> bool {
         !symbol.is_empty() && !symbol.contains(char::is_whitespace)
     }
 }

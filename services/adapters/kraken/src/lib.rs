@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use mesh_adapter::Exchange;
+use mesh_adapter::{Exchange, Place};
 use mesh_runtime::About;
 use mesh_venues::reader::Language;
 
@@ -19,12 +19,16 @@ impl Exchange for Kraken {
         kind: "adapter",
         about: "Kraken market data: trades, quotes, books with checksums, candles, pairs",
     };
-    const LANGUAGE: Language = Language::Kraken;
-    const REST_URL: &'static str = "https://api.kraken.com";
-    const STREAM_URL: &'static str = "wss://ws.kraken.com";
+    const PLACES: &'static [Place] = &[Place {
+        language: Language::Kraken,
+        rest_url: "https://api.kraken.com",
+        stream_url: "wss://ws.kraken.com",
+        symbol: "BTC/USD",
+        book_depth: 10,
+    }];
     const SYMBOLS: &'static [&'static str] = &["BTC/USD", "ETH/USD"];
 
-    fn spells(symbol: &str) -> bool {
+    fn spells(_: Language, symbol: &str) -> bool {
         symbol.split_once('/').is_some_and(|(base, quote)| is_code(base) && is_code(quote))
     }
 }

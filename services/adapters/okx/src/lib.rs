@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use mesh_adapter::Exchange;
+use mesh_adapter::{Exchange, Place};
 use mesh_runtime::About;
 use mesh_venues::reader::Language;
 
@@ -14,12 +14,16 @@ impl Exchange for Okx {
         kind: "adapter",
         about: "OKX market data: trades, quotes, chained books, candles, funding, instruments",
     };
-    const LANGUAGE: Language = Language::Okx;
-    const REST_URL: &'static str = "https://www.okx.com";
-    const STREAM_URL: &'static str = "wss://ws.okx.com:8443";
+    const PLACES: &'static [Place] = &[Place {
+        language: Language::Okx,
+        rest_url: "https://www.okx.com",
+        stream_url: "wss://ws.okx.com:8443",
+        symbol: "BTC-USDT",
+        book_depth: 10,
+    }];
     const SYMBOLS: &'static [&'static str] = &["BTC-USDT", "ETH-USDT", "BTC-USDT-SWAP"];
 
-    fn spells(symbol: &str) -> bool {
+    fn spells(_: Language, symbol: &str) -> bool {
         symbol.contains('-')
             && symbol.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || byte.is_ascii_uppercase())
     }

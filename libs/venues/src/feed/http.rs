@@ -1,0 +1,202 @@
+//! What a feed asks for over HTTP, and when: lists of instruments, now and then; snapshots of Binance's books, when one is
+//! wanted. A request that fails is asked again after a pause that grows; one that was refused for its number stops all.
+
+use std::collections::BTreeMap;
+
+use mesh_types::{InstrumentId, InstrumentKind};
+
+use super::{Channel, SECOND_NS, Subscription};
+use crate::binance::format;
+use crate::hyperliquid;
+use crate::reader::Language;
+
+/// After how long instruments are asked for again.
+const REFRESH_NS: u64 = 3_600 * SECOND_NS;
+/// First and longest pause after a request that failed, or whose answer was no use.
+const PAUSES_NS: (u64, u64) = (SECOND_NS, 60 * SECOND_NS);
+/// How long nothing is asked after a refusal that does not say for how long: of one that asks too much, and of one banned.
+const BACK_OFF_S: (u64, u64) = (60, 120);
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// A list of instruments; one of several.
+    Instruments(usize),
+    /// The snapshot of a book.
+    Book(InstrumentId),
+}
+
+/// A request over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Path and query.
+    pub path: String,
+    /// JSON, to be posted; without one it is a `GET`.
+    pub body: Option<&'static str>,
+    /// What it weighs against the venue's limit.
+    pub weight: u64,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// When something is asked for, ns.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at_ns: u64,
+    pause_ns: u64,
+    /// The answer has not come.
+    asked: bool,
+}
+
+impl Due {
+    const fn at(at_ns: u64) -> Self {
+        Self { at_ns, pause_ns: PAUSES_NS.0, asked: false }
+    }
+
+    /// It failed: again after a pause, the next one being longer.
+    fn failed(&mut self, now_ns: u64) {
+        *self = Self {
+            at_ns: now_ns.saturating_add(self.pause_ns),
+            pause_ns: (2 * self.pause_ns).min(PAUSES_NS.1),
+            asked: false,
+        };
+    }
+
+    const fn is_due(&self, now_ns: u64) -> bool {
+        !self.asked && self.at_ns <= now_ns
+    }
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Asking {
+    language: Language,
+    /// Levels a side of snapshots.
+    depth: usize,
+    lists: Vec<(Request, Due)>,
+    books: BTreeMap<InstrumentId, Due>,
+    paused_until_ns: u64,
+}
+
+impl Asking {
+    /// For what is followed.
+    pub(super) fn new(language: Language, subscriptions: &[Subscription], depth: usize) -> Self {
+        let followed = subscriptions.iter().filter(|(channel, _)| *channel == Channel::Instruments);
+        let instruments: Vec<InstrumentId> = followed.map(|(_, instrument)| *instrument).collect();
+        let lists = lists(language, &instruments).into_iter().map(|request| (request, Due::at(0))).collect();
+        Self { language, depth, lists, books: BTreeMap::new(), paused_until_ns: 0 }
+    }
+
+    /// A snapshot of this book is wanted, and changes that it will have to meet are kept.
+    pub(super) fn want_book(&mut self, instrument: InstrumentId, now_ns: u64) {
+        self.books.entry(instrument).or_insert(Due::at(now_ns));
+    }
+
+    /// The book is live: no snapshot is wanted.
+    pub(super) fn has_book(&mut self, instrument: InstrumentId) {
+        self.books.remove(&instrument);
+    }
+
+    /// The connection ended: books start anew, and what is on its way is of no use.
+    pub(super) fn closed(&mut self) {
+        self.books.clear();
+    }
+
+    /// The next request that is due.
+    pub(super) fn poll(&mut self, now_ns: u64) -> Option<Request> {
+        if now_ns < self.paused_until_ns {
+            return None;
+        }
+        if let Some((request, due)) = self.lists.iter_mut().find(|(_, due)| due.is_due(now_ns)) {
+            due.asked = true;
+            return Some(request.clone());
+        }
+        let (instrument, due) = self.books.iter_mut().find(|(_, due)| due.is_due(now_ns))?;
+        due.asked = true;
+        let Language::Binance(market) = self.language else { return None };
+        let request = format::depth(market, instrument.symbol()?.as_str(), self.depth);
+        Some(Request {
+            path: request.public_target(),
+            body: None,
+            weight: request.weight,
+            purpose: Purpose::Book(*instrument),
+        })
+    }
+
+    /// When the next one is due, ns since the Unix epoch.
+    pub(super) fn due_ns(&self) -> u64 {
+        let all = self.lists.iter().map(|(_, due)| due).chain(self.books.values());
+        let next = all.filter(|due| !due.asked).map(|due| due.at_ns).min();
+        next.unwrap_or(u64::MAX).max(self.paused_until_ns)
+    }
+
+    /// A list came, and was good.
+    pub(super) fn has_list(&mut self, index: usize, now_ns: u64) {
+        if let Some((_, due)) = self.lists.get_mut(index) {
+            *due = Due::at(now_ns.saturating_add(REFRESH_NS));
+        }
+    }
+
+    /// A request was not answered, or its answer was no use.
+    pub(super) fn failed(&mut self, purpose: Purpose, now_ns: u64) {
+        let due = match purpose {
+            Purpose::Instruments(index) => self.lists.get_mut(index).map(|(_, due)| due),
+            Purpose::Book(instrument) => self.books.get_mut(&instrument),
+        };
+        if let Some(due) = due {
+            due.failed(now_ns);
+        }
+    }
+
+    /// Nothing is asked before this time.
+    pub(super) fn pause(&mut self, until_ns: u64) {
+        self.paused_until_ns = self.paused_until_ns.max(until_ns);
+    }
+}
+
+/// Until when nothing may be asked after an answer of this status; `None` where it does not say so.
+pub(super) fn paused_until_ns(status: u16, retry_after_s: u64, now_ns: u64) -> Option<u64> {
+    let seconds = match (status, retry_after_s) {
+        (429, 0) => BACK_OFF_S.0,
+        (418, 0) => BACK_OFF_S.1,
+        (429 | 418, seconds) => seconds,
+        _ => return None,
+    };
+    Some(now_ns.saturating_add(seconds.saturating_mul(SECOND_NS)))
+}
+
+/// What is asked for to know these instruments; Kraken and OKX tell them on the socket.
+fn lists(language: Language, instruments: &[InstrumentId]) -> Vec<Request> {
+    if instruments.is_empty() {
+        return Vec::new();
+    }
+    match language {
+        Language::Kraken | Language::Okx => Vec::new(),
+        Language::Binance(market) => {
+            let mut request = format::exchange_info(market);
+            if market == crate::binance::Market::Spot {
+                // The futures' lists are whole always.
+                let symbols = instruments.iter().filter_map(InstrumentId::symbol);
+                let names: Vec<serde_json::Value> = symbols.map(|symbol| symbol.as_str().into()).collect();
+                request.query.push("symbols", serde_json::Value::from(names));
+            }
+            let (path, weight) = (request.public_target(), request.weight);
+            vec![Request { path, body: None, weight, purpose: Purpose::Instruments(0) }]
+        }
+        Language::Hyperliquid => {
+            let is_spot = |id: &InstrumentId| id.kind() == Some(InstrumentKind::Spot);
+            let bodies = [
+                (hyperliquid::instruments::SPOT_META, instruments.iter().any(is_spot)),
+                (hyperliquid::instruments::META, !instruments.iter().all(is_spot)),
+            ];
+            let wanted = bodies.into_iter().filter(|(_, wanted)| *wanted).enumerate();
+            let request = |(index, (body, _))| Request {
+                path: hyperliquid::instruments::PATH.to_owned(),
+                body: Some(body),
+                weight: 20,
+                purpose: Purpose::Instruments(index),
+            };
+            wanted.map(request).collect()
+        }
+    }
+}
