@@ -28,6 +28,12 @@ Run
   doctor              what is missing on this machine, and how to get it
 
 Look
+  venues [--json]     each adapter: its feed, its books' health, rates, delays
+  instruments [--venue V] [--search TEXT] [--json]
+                      what can be traded, in which steps
+  book INSTRUMENT     an order book, live; --once and --json for scripts
+  candles INSTRUMENT INTERVAL [--from T] [--to T] [--plot] [--json]
+                      what the candle service has kept
   tap RELAY           the messages that a relay carries, as they pass; RELAY: market, signal, execution
   decode FILE|-       messages in a capture log or in raw bytes
   trace ID            from a message or order back to the venue's packet, with the time of each hop

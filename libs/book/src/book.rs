@@ -66,15 +66,16 @@ impl Ladder {
         if self.levels.len() >= LEAST || self.deep.is_empty() {
             return;
         }
-        let mut more = Vec::with_capacity(MOST);
-        while more.len() < LEAST
+        let have = self.levels.len();
+        while self.levels.len() < have + LEAST
             && let Some((price, quantity)) = self.deep.pop_last()
         {
-            more.push(Level::new(price, quantity));
+            self.levels.push(Level::new(price, quantity));
         }
-        more.reverse();
-        more.append(&mut self.levels);
-        self.levels = more;
+        // They come best first, and belong before the others, worst first.
+        self.levels.rotate_left(have);
+        let taken = self.levels.len() - have;
+        self.levels.get_mut(..taken).unwrap_or_default().reverse();
     }
 
     /// Gives levels to the tree when the vector has become long.
@@ -191,6 +192,12 @@ impl Book {
         let quantity = power(self.exponents.quantity, exponents.quantity)?;
         let (bids, asks) = (self.bids.scaled(price, quantity)?, self.asks.scaled(price, quantity)?);
         Some(Self { exponents, bids, asks })
+    }
+
+    /// Begins again at these exponents, without levels; keeps its memory.
+    pub(crate) fn begin(&mut self, exponents: Exponents) {
+        self.clear();
+        self.exponents = exponents;
     }
 
     /// Removes all levels.

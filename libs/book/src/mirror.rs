@@ -134,7 +134,7 @@ impl MirrorBook {
     pub fn on_snapshot(&mut self, head: &BookSnapshot, levels: &[BookLevel]) -> Result<(), MirrorError> {
         let counts = (usize::from(head.bid_count.get()), usize::from(head.ask_count.get()));
         let (bids, asks) = self.split(counts, levels)?;
-        self.book = Book::new(Exponents::new(head.price_exponent, head.quantity_exponent));
+        self.book.begin(Exponents::new(head.price_exponent, head.quantity_exponent));
         self.set(bids, asks);
         self.sequence = head.last_sequence.get();
         self.finish(head.health.get(), head.depth, head.venue_ns.get(), head.received_ns.get())

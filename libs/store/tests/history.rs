@@ -6,7 +6,7 @@ use std::path::Path;
 
 use mesh_candles::{Builder, Hole, Position};
 use mesh_store::SqliteLedger;
-use mesh_store::history::{Batch, History, KeptCandle, Origin, Retention, candles, candles_of};
+use mesh_store::history::{Batch, History, Kept, KeptCandle, Origin, Retention, candles, candles_of};
 use mesh_types::market::{Candle, InstrumentInfo, Mark, OpenInterest, Quote, Trade};
 use mesh_types::{Decimal64, InstrumentId, InstrumentStatus};
 
@@ -67,7 +67,9 @@ fn what_is_written_twice_is_one_row_and_what_is_closed_stays() {
     assert_eq!(all(&path, None), [closed, alone], "the venue's where there are both");
     assert_eq!(all(&path, Some(Origin::Trades)), [built, alone]);
     assert_eq!(candles(&path, id(), MINUTE, None, 2 * MINUTE..3 * MINUTE).expect("reads"), [alone]);
-    assert_eq!(candles_of(&path).expect("reads"), [(id(), MINUTE, 2)]);
+    let (interval_ns, first_ns, last_ns) = (MINUTE, MINUTE, 2 * MINUTE);
+    let of_all = Kept { instrument: id(), interval_ns, count: 2, first_ns, last_ns };
+    assert_eq!(candles_of(&path).expect("reads"), [of_all]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mesh_candles::backfill::Reach;
 use mesh_candles::{Hole, Position};
 use mesh_types::market::{Candle, InstrumentInfo, Mark, OpenInterest, Quote};
 use rusqlite::{Connection, TransactionBehavior};
@@ -18,7 +19,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::{ErrorKind, StoreError};
 use crate::schema::migrate;
 
-pub use read::{candles, candles_of};
+pub use read::{Kept, candles, candles_of};
 
 const BUSY_TIMEOUT: Duration = Duration::from_millis(2_000);
 
@@ -59,6 +60,8 @@ pub struct Batch {
     pub candles: Vec<KeptCandle>,
     /// The last trades that the candles from trades hold.
     pub positions: Vec<Position>,
+    /// Up to where candles of the past have been fetched.
+    pub fetched: Vec<Reach>,
     /// Trades that were not seen.
     pub holes: Vec<Hole>,
     /// Best bids and offers.
@@ -74,7 +77,7 @@ pub struct Batch {
 impl Batch {
     /// How many rows it has.
     pub fn len(&self) -> usize {
-        let candles = self.candles.len() + self.positions.len() + self.holes.len();
+        let candles = self.candles.len() + self.positions.len() + self.fetched.len() + self.holes.len();
         candles + self.quotes.len() + self.marks.len() + self.open_interest.len() + self.instruments.len()
     }
 
@@ -153,5 +156,12 @@ impl History {
     /// When it can't be read, or holds what this build can't have written.
     pub fn resume(&self) -> Result<(Vec<KeptCandle>, Vec<Position>), StoreError> {
         read::resume(&self.connection).map_err(|kind| StoreError::new(&self.path, kind))
+    }
+    /// Up to where candles of the past have been fetched.
+    ///
+    /// # Errors
+    /// When it can't be read, or holds what this build can't have written.
+    pub fn fetched(&self) -> Result<Vec<Reach>, StoreError> {
+        read::fetched(&self.connection).map_err(|kind| StoreError::new(&self.path, kind))
     }
 }

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use mesh_candles::Position;
+use mesh_candles::backfill::Reach;
 use mesh_types::market::Candle;
 use mesh_types::{Decimal64, InstrumentId};
 use rusqlite::{Connection, Row, params};
 
+use super::schema::APPLICATION_ID;
 use super::{KeptCandle, Origin};
 use crate::error::{ErrorKind, StoreError};
 use crate::ledger::SqliteLedger;
@@ -76,6 +78,25 @@ pub(super) fn resume(connection: &Connection) -> Result<(Vec<KeptCandle>, Vec<Po
     Ok((candles, positions))
 }
 
+pub(super) fn fetched(connection: &Connection) -> Result<Vec<Reach>, ErrorKind> {
+    let sql = "SELECT instrument, interval_ns, from_ns, upto_ns FROM fetched ORDER BY instrument, interval_ns";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let [interval_ns, from_ns, upto_ns] = [ns(row, 1)?, ns(row, 2)?, ns(row, 3)?];
+        found.push(Reach { instrument: instrument(row, 0)?, interval_ns, from_ns, upto_ns });
+    }
+    Ok(found)
+}
+
+/// A history, to be read: another program's database is named as such.
+fn open(path: &Path) -> Result<Connection, ErrorKind> {
+    let connection = SqliteLedger::open_reader(path).map_err(|error| error.kind)?;
+    let found = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    if found == APPLICATION_ID { Ok(connection) } else { Err(ErrorKind::Foreign { expected: APPLICATION_ID, found }) }
+}
+
 /// The candles of an instrument and interval that begin at `from_ns` or later and before `to_ns`, in the order of time, of
 /// one origin or, where the venue and the trades both have one, the venue's.
 ///
@@ -88,9 +109,9 @@ pub fn candles(
     origin: Option<Origin>,
     times_ns: core::ops::Range<u64>,
 ) -> Result<Vec<KeptCandle>, StoreError> {
-    let connection = SqliteLedger::open_reader(path)?;
     let int = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let read = || -> Result<Vec<KeptCandle>, ErrorKind> {
+        let connection = open(path)?;
         let sql = format!(
             "SELECT {COLUMNS} FROM candles WHERE instrument = ?1 AND interval_ns = ?2 AND open_ns >= ?3 AND open_ns < ?4 \
              ORDER BY open_ns, origin"
@@ -114,19 +135,36 @@ pub fn candles(
     read().map_err(|kind| StoreError::new(path, kind))
 }
 
-/// Instrument, interval in ns and number of candles, of all that there are.
+/// The candles that are kept of an instrument in an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Their length, ns.
+    pub interval_ns: u64,
+    /// How many.
+    pub count: u64,
+    /// When the first begins, ns since the Unix epoch.
+    pub first_ns: u64,
+    /// When the last begins, ns since the Unix epoch.
+    pub last_ns: u64,
+}
+
+/// What candles there are.
 ///
 /// # Errors
 /// When the database is not there or can't be read.
-pub fn candles_of(path: &Path) -> Result<Vec<(InstrumentId, u64, u64)>, StoreError> {
-    let connection = SqliteLedger::open_reader(path)?;
-    let read = || -> Result<Vec<(InstrumentId, u64, u64)>, ErrorKind> {
-        let sql = "SELECT instrument, interval_ns, count(DISTINCT open_ns) FROM candles GROUP BY 1, 2 ORDER BY 1, 2";
+pub fn candles_of(path: &Path) -> Result<Vec<Kept>, StoreError> {
+    let read = || -> Result<Vec<Kept>, ErrorKind> {
+        let connection = open(path)?;
+        let sql = "SELECT instrument, interval_ns, count(DISTINCT open_ns), min(open_ns), max(open_ns) FROM candles \
+                   GROUP BY 1, 2 ORDER BY 1, 2";
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push((instrument(row, 0)?, ns(row, 1)?, ns(row, 2)?));
+            let [interval_ns, count, first_ns, last_ns] = [ns(row, 1)?, ns(row, 2)?, ns(row, 3)?, ns(row, 4)?];
+            found.push(Kept { instrument: instrument(row, 0)?, interval_ns, count, first_ns, last_ns });
         }
         Ok(found)
     };

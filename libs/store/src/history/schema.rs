@@ -5,7 +5,8 @@
 pub const APPLICATION_ID: i64 = 0x414d_4849;
 
 /// What brings a database from version n to n + 1.
-pub(crate) const MIGRATIONS: &[&str] = &["
+pub(crate) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE candles (
     instrument TEXT NOT NULL,
     interval_ns INTEGER NOT NULL,
@@ -73,4 +74,14 @@ CREATE TABLE universe (
     contract_size TEXT NOT NULL,
     PRIMARY KEY (instrument, since_ns)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE fetched (
+    instrument TEXT NOT NULL,
+    interval_ns INTEGER NOT NULL,
+    from_ns INTEGER NOT NULL,
+    upto_ns INTEGER NOT NULL,
+    PRIMARY KEY (instrument, interval_ns)
+) STRICT, WITHOUT ROWID;
+",
+];

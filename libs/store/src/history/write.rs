@@ -63,6 +63,11 @@ pub(super) fn batch(connection: &Connection, batch: &Batch) -> Result<usize, Err
         // Some venues' numbers take all 64 bits.
         statement.execute(params![at.instrument.to_string(), at.trade_id.to_string(), int(at.time_ns)])?;
     }
+    let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO fetched VALUES (?1, ?2, ?3, ?4)")?;
+    for reach in &batch.fetched {
+        let [interval_ns, from_ns, upto_ns] = [reach.interval_ns, reach.from_ns, reach.upto_ns].map(int);
+        statement.execute(params![reach.instrument.to_string(), interval_ns, from_ns, upto_ns])?;
+    }
     let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO holes VALUES (?1, ?2, ?3, ?4)")?;
     for hole in &batch.holes {
         let (from_ns, to_ns) = (int(hole.from_ns), int(hole.to_ns));

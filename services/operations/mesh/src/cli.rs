@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use mesh_types::signal::StrategyName;
 
+use crate::book;
+use crate::candles;
 use crate::commands::capture::{CaptureWord, What};
 use crate::commands::scaffold::NewWord;
 use crate::commands::topology::Target;
@@ -152,6 +154,36 @@ pub(crate) enum Word {
         /// Begin with the last values that the relay keeps
         #[arg(long)]
         last_values: bool,
+    },
+    /// Each adapter: its feed, its books' health, rates, delays; exit code 1 when one is not well
+    Venues {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What can be traded, in which steps, as the adapters have said it
+    Instruments {
+        /// Only those of this venue or chain: binance, kraken, polygon ...
+        #[arg(long, value_name = "VENUE")]
+        venue: Option<String>,
+        /// Only those whose id or assets hold this text
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One instrument's order book, live
+    Book {
+        /// The instrument, as binance:spot:BTCUSDT
+        instrument: String,
+        #[command(flatten)]
+        options: book::Options,
+    },
+    /// What the candle service has kept: a table, a plot, JSON
+    Candles {
+        #[command(flatten)]
+        options: candles::Options,
     },
     /// From a message or order back to the venue's packet, with the time of each hop; exit code 1 when the way breaks off
     #[command(visible_alias = "why")]

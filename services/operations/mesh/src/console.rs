@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
+use mesh_types::Decimal64;
+
 /// Where a command writes.
 pub(crate) struct Console {
     out: StdoutLock<'static>,
@@ -146,6 +148,12 @@ pub(crate) fn rate(per_second: f64) -> String {
         r if r < 1e6 => format!("{:.1}k", r / 1e3),
         r => format!("{:.1}M", r / 1e6),
     }
+}
+
+/// A decimal without the zeros that say nothing.
+pub(crate) fn plain(decimal: Decimal64) -> String {
+    let text = decimal.to_string();
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]

@@ -1,16 +1,23 @@
 //! Listens to relays, as `tap` and `top` do: it is in no topology, says nothing, and has no journal. And the connection of
 //! the one who may say something beside the processes: the operator.
 
+use core::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use mesh_codec::Message;
 use mesh_topology::Layout;
-use mesh_transport::{Backoff, Client, ClientConfig, ClientEvent, Identity, Subscription};
+use mesh_transport::{Backoff, Client, ClientConfig, ClientEvent, DownReason, Identity, Subscription};
+use mesh_types::system::EndOfSnapshot;
 use mesh_types::{Domain, FixedStr, MessageId, Role, SourceId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::failure::{Failure, Outcome};
 use crate::home;
 
+/// How often who follows a relay is asked whether it has seen enough.
+const TICK: Duration = Duration::from_millis(50);
+/// A relay welcomes within this, or is taken for one that hangs.
+const WELCOME: Duration = Duration::from_secs(5);
 /// A listener says nothing, the operator little.
 const SEND_QUEUE_BYTES: usize = 4096;
 
@@ -72,6 +79,83 @@ impl Feed {
             client.poll(now, &mut |event| on_event(*domain, event));
         }
         Ok(())
+    }
+}
+
+/// What who follows a relay sees.
+#[derive(Debug)]
+pub(crate) enum Seen<'a> {
+    /// A message.
+    Message(Message<'a>),
+    /// All last values have been told.
+    AllLastValues,
+    /// Messages were missed.
+    Missed,
+    /// Nothing new; told some times a second.
+    Nothing,
+}
+
+/// Follows one relay until `on` breaks off.
+///
+/// # Errors
+/// When no mesh was started in this home, or the relay can't be reached to begin with.
+pub(crate) fn follow(
+    layout: &Layout,
+    name: &str,
+    domain: Domain,
+    wanted: &Subscription,
+    on: &mut dyn FnMut(Seen<'_>) -> ControlFlow<()>,
+) -> Outcome {
+    let mut feed = Feed::new(layout, name, &[domain], wanted, &[])?;
+    let deadline = Instant::now() + WELCOME;
+    let mut up = false;
+    loop {
+        let mut flow = ControlFlow::Continue(());
+        let mut problem = None;
+        feed.wait(TICK, &mut |_, event| {
+            if flow.is_break() {
+                return;
+            }
+            flow = match event {
+                ClientEvent::Frames(frames) => frames.iter().try_for_each(|message| on(Seen::Message(message))),
+                ClientEvent::Control(message) if message.get::<EndOfSnapshot>().is_some() => on(Seen::AllLastValues),
+                ClientEvent::Gap(_) => on(Seen::Missed),
+                ClientEvent::Down { reason } => {
+                    problem = refusal(&reason, domain).filter(|_| !up);
+                    on(Seen::Missed)
+                }
+                ClientEvent::Up { .. } => {
+                    up = true;
+                    ControlFlow::Continue(())
+                }
+                ClientEvent::Control(_) => ControlFlow::Continue(()),
+            };
+        })?;
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
+        if flow.is_break() || on(Seen::Nothing).is_break() {
+            return Ok(());
+        }
+        if !up && Instant::now() > deadline {
+            return Err(Failure::bad(format!(
+                "the {} relay does not answer within {} s",
+                domain.name(),
+                WELCOME.as_secs()
+            )));
+        }
+    }
+}
+
+/// Why a relay that was never reached won't be soon.
+pub(crate) fn refusal(reason: &DownReason, relay: Domain) -> Option<Failure> {
+    match reason {
+        DownReason::Unreachable(_) => Some(Failure::bad(format!(
+            "the {} relay does not run ({reason}); `./manage.sh status` shows the mesh",
+            relay.name()
+        ))),
+        DownReason::Logout { .. } => Some(Failure::bad(reason)),
+        _ => None,
     }
 }
 

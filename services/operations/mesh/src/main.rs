@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod book;
+mod candles;
 mod cli;
 mod commands;
 mod console;
@@ -10,6 +12,7 @@ mod home;
 mod probe;
 mod procfs;
 mod report;
+mod screen;
 mod state;
 mod supervise;
 mod survey;
@@ -24,7 +27,10 @@ use mesh_runtime::logging::{self, LogFormat};
 use mesh_topology::profiles;
 
 use cli::{Choice, Cli, Word};
-use commands::{capture, doctor, forward, kill, lifecycle, logs, replay, scaffold, status, tap, topology, trace};
+use commands::{
+    capture, doctor, forward, instruments, kill, lifecycle, logs, replay, scaffold, status, tap, topology, trace,
+    venues,
+};
 use console::Console;
 use failure::{Failure, Outcome};
 use home::Chosen;
@@ -82,6 +88,12 @@ fn run(cli: Cli) -> Outcome {
         Word::Tap { relay, what, json, count, last_values } => {
             tap::tap(&layout, &relay, &what, json, count, last_values)
         }
+        Word::Venues { json } => wait(venues::venues(&layout, json)),
+        Word::Instruments { venue, search, json } => {
+            instruments::instruments(&layout, venue.as_deref(), search.as_deref(), json)
+        }
+        Word::Book { instrument, options } => book::book(&layout, &instrument, &options),
+        Word::Candles { options } => candles::candles(&layout, &options),
         Word::Trace { target, json } => trace::trace(&layout, target.unwrap_or(trace::Target::LastFill), json),
         Word::Replay { what, options } => replay::replay(&layout, &what, &options),
         Word::Backtest { arguments } => forward::forward("backtest", &["run"], &arguments, &layout),

@@ -41,6 +41,11 @@ fn wrong_words_are_refused_with_a_suggestion() {
     mesh.run(&["new", "strategy", "../x"]).fails_with(2, &["lower-case letters"]);
     mesh.run(&["logs"]).fails_with(1, &["no logs"]);
     mesh.run(&["tap", "market"]).fails_with(1, &["no mesh was started"]);
+    for words in [&["venues"][..], &["instruments"], &["book", "binance:spot:BTCUSDT"]] {
+        mesh.run(words).fails_with(1, &["no mesh was started"]);
+    }
+    mesh.run(&["candles"]).fails_with(1, &["the process `history` never ran here"]);
+    mesh.run(&["candles", "binance:spot:BTCUSDT", "1m", "--plot", "--json"]).fails_with(2, &["cannot be used with"]);
     assert!(!mesh.home.exists(), "asking makes nothing");
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod capture;
 pub(crate) mod doctor;
 pub(crate) mod forward;
+pub(crate) mod instruments;
 pub(crate) mod kill;
 pub(crate) mod lifecycle;
 pub(crate) mod logs;
@@ -13,3 +14,4 @@ pub(crate) mod status;
 pub(crate) mod tap;
 pub(crate) mod topology;
 pub(crate) mod trace;
+pub(crate) mod venues;

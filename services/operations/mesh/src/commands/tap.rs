@@ -11,7 +11,7 @@ use mesh_types::Domain;
 
 use crate::commands::capture::What;
 use crate::failure::{Failure, Outcome};
-use crate::feed::Feed;
+use crate::feed::{self, Feed};
 
 const RELAYS: [&str; 3] = ["market", "signal", "execution"];
 const WAIT: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ pub(crate) fn tap(
                     Ok(())
                 }
                 ClientEvent::Down { reason } => {
-                    result = down(&reason, ever_up, relay);
+                    result = down(&reason, ever_up, domain);
                     Ok(())
                 }
                 ClientEvent::Control(_) => Ok(()),
@@ -94,17 +94,12 @@ fn domain(relay: &str) -> Outcome<Domain> {
 }
 
 /// A relay that was there comes back; one that never was, or refuses, is an error.
-fn down(reason: &DownReason, ever_up: bool, relay: &str) -> Outcome {
-    match reason {
-        DownReason::Unreachable(_) if !ever_up => {
-            Err(Failure::bad(format!("the {relay} relay does not run ({reason}); `./manage.sh status` shows the mesh")))
-        }
-        DownReason::Logout { .. } if !ever_up => Err(Failure::bad(reason)),
-        reason => {
-            warn(&reason.to_string());
-            Ok(())
-        }
+fn down(reason: &DownReason, ever_up: bool, relay: Domain) -> Outcome {
+    if let Some(failure) = feed::refusal(reason, relay).filter(|_| !ever_up) {
+        return Err(failure);
     }
+    warn(&reason.to_string());
+    Ok(())
 }
 
 #[expect(

@@ -10,18 +10,13 @@ use std::time::Duration;
 use mesh_topology::Layout;
 use mesh_transport::{ClientEvent, Subscription};
 use mesh_types::{Domain, SourceId};
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
-use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line, Span, Text};
 
-use crate::console::{Console, Tone};
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feed;
 use crate::home::Chosen;
-use crate::survey;
+use crate::{screen, survey};
 use model::Model;
 
-const DRAW_EVERY: Duration = Duration::from_millis(200);
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// One screen is drawn after this where there is no terminal.
 const ONE_SCREEN_AFTER: Duration = Duration::from_millis(1500);
@@ -40,65 +35,10 @@ pub(crate) fn top(layout: &Layout, once: bool) -> Outcome {
     ask(layout, &model)?;
     if once || !std::io::stdout().is_terminal() {
         std::thread::sleep(ONE_SCREEN_AFTER);
-        return print(&locked(&model));
+        let (width, height) = screen::SIZE;
+        return screen::print(view::render(&locked(&model), width, height));
     }
-    let mut terminal = ratatui::try_init()?;
-    let colours = std::env::var_os("NO_COLOR").is_none();
-    let outcome = loop {
-        let drawn = terminal.draw(|frame| {
-            let area = frame.area();
-            let lines = view::render(&locked(&model), area.width.into(), area.height.into());
-            frame.render_widget(text(lines, colours), area);
-        });
-        if let Err(error) = drawn {
-            break Err(error);
-        }
-        match quits() {
-            Ok(false) => {}
-            Ok(true) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    ratatui::try_restore()?;
-    Ok(outcome?)
-}
-
-/// Waits for a key, a new size, or the next drawing; true for a key that quits.
-fn quits() -> std::io::Result<bool> {
-    if !event::poll(DRAW_EVERY)? {
-        return Ok(false);
-    }
-    let Event::Key(key) = event::read()? else { return Ok(false) };
-    let interrupted = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-    Ok(key.kind == KeyEventKind::Press && (interrupted || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)))
-}
-
-fn text(lines: Vec<view::Line>, colours: bool) -> Text<'static> {
-    let span = |(tone, text): view::Span| Span::styled(text, style(tone, colours));
-    lines.into_iter().map(|line| Line::from(line.into_iter().map(span).collect::<Vec<_>>())).collect()
-}
-
-fn style(tone: Tone, colours: bool) -> Style {
-    let style = Style::default();
-    match tone {
-        Tone::Plain => style,
-        Tone::Bold => style.add_modifier(Modifier::BOLD),
-        _ if !colours => style,
-        Tone::Dim => style.add_modifier(Modifier::DIM),
-        Tone::Good => style.fg(Color::Green),
-        Tone::Warn => style.fg(Color::Yellow),
-        Tone::Bad => style.fg(Color::Red),
-    }
-}
-
-fn print(model: &Model) -> Outcome {
-    const SIZE: (usize, usize) = (100, 40);
-    let mut console = Console::new();
-    for line in view::render(model, SIZE.0, SIZE.1) {
-        let line: String = line.iter().map(|(tone, text)| console.paint(*tone, text)).collect();
-        console.line(line.trim_end())?;
-    }
-    Ok(())
+    screen::stay(|width, height| view::render(&locked(&model), width, height))
 }
 
 /// Follows the relays; also those that come later.

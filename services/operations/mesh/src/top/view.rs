@@ -4,13 +4,9 @@ use mesh_capture::time;
 use mesh_types::{BookHealth, Decimal64};
 
 use super::model::{Market, Model};
-use crate::console::{Tone, bytes, duration, nanoseconds, rate};
+use crate::console::{Tone, bytes, duration, nanoseconds, plain, rate};
 use crate::report::{MeshReport, ProcessReport};
-
-/// A part of a line, with its tone.
-pub(crate) type Span = (Tone, String);
-/// A line.
-pub(crate) type Line = Vec<Span>;
+use crate::screen::{self, Line};
 
 /// A heading with its rows.
 struct Section {
@@ -36,7 +32,7 @@ pub(crate) fn render(model: &Model, width: usize, height: usize) -> Vec<Line> {
     lines.truncate(height.saturating_sub(1));
     lines.resize(height.saturating_sub(1), Line::new());
     lines.push(vec![(Tone::Dim, "q quits".to_owned())]);
-    lines.into_iter().map(|line| cut(line, width)).collect()
+    lines.into_iter().map(|line| screen::cut(line, width)).collect()
 }
 
 /// Deals rows out: everybody in turn gets one more while there are any and it has a use for them; the first section, the
@@ -51,17 +47,6 @@ fn shares(wanted: &[usize], mut available: usize) -> Vec<usize> {
         }
     }
     given
-}
-
-fn cut(line: Line, width: usize) -> Line {
-    let mut left = width;
-    let mut kept = Line::new();
-    for (tone, text) in line {
-        let text: String = text.chars().take(left).collect();
-        left -= text.chars().count();
-        kept.push((tone, text));
-    }
-    kept
 }
 
 fn title(model: &Model) -> Line {
@@ -185,12 +170,6 @@ fn fills(model: &Model) -> Section {
         vec![(Tone::Plain, text)]
     });
     Section { heading: heading("last fills"), rows: rows.collect() }
-}
-
-/// A decimal without the zeros that say nothing.
-fn plain(decimal: Decimal64) -> String {
-    let text = decimal.to_string();
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// The time of day, UTC.
