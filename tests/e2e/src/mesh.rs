@@ -131,6 +131,12 @@ impl Mesh {
         self.signal(name, Signal::KILL)
     }
 
+    /// Kills a process with SIGKILL where it runs; answers whether it did.
+    pub fn kill_if_running(&self, name: &str) -> bool {
+        let pid = self.pids().get(name).and_then(|pid| Pid::from_raw(i32::try_from(*pid).ok()?));
+        pid.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
+    }
+
     /// Sends a process a signal and answers with its id.
     pub fn signal(&self, name: &str, signal: Signal) -> i64 {
         let pid = *self.pids().get(name).unwrap_or_else(|| panic!("{name} does not run"));
