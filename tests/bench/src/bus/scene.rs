@@ -1,79 +1,19 @@
 //! The processes of one measurement: what carries the messages, a publisher, and subscribers.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::plan::Plan;
 use super::subscriber::Latency;
 use super::wires::System;
 use super::{Load, Outcome, Task};
+use crate::child::Running;
 
+/// The word that starts a process of this measurement.
+const CHILD: &str = "child";
 const FIRST_SUBSCRIBER: u16 = 20;
-
-/// A process of a measurement; it ends with this.
-pub(super) struct Running {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Outcome<Self> {
-        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::piped()).spawn()?;
-        let lines = BufReader::new(child.stdout.take().ok_or("its output is piped")?);
-        Ok(Self { child, lines })
-    }
-
-    fn task(task: &Task) -> Outcome<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("child").arg(serde_json::to_string(task)?);
-        let mut running = Self::start(command)?;
-        running.line()?;
-        Ok(running)
-    }
-
-    pub(super) fn line(&mut self) -> Outcome<String> {
-        let mut line = String::new();
-        if self.lines.read_line(&mut line)? == 0 {
-            return Err("a process of the measurement ended early".into());
-        }
-        Ok(line.trim().to_owned())
-    }
-
-    pub(super) fn signal(&self, signal: Signal) -> Outcome<()> {
-        let pid = Pid::from_child(&self.child);
-        Ok(kill_process(pid, signal)?)
-    }
-
-    /// How long all its threads have been on a processor, ns.
-    fn cpu_ns(&self) -> Outcome<f64> {
-        let mut sum = 0.0;
-        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
-            sum += text.split(' ').next().unwrap_or_default().parse::<f64>()?;
-        }
-        Ok(sum)
-    }
-
-    /// The most memory that it ever had, MiB.
-    fn peak_mib(&self) -> Outcome<f64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("the kernel tells it")?;
-        Ok(line.trim_end_matches("kB").trim().parse::<f64>()? / 1024.0)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// One server, its subscribers, and a publisher.
 pub(super) struct Scene {
@@ -96,18 +36,17 @@ impl Scene {
         let (server, address) = start_server(plan, system, dir.path(), subscribers)?;
         let acks = dir.path().join("acks");
         let task = Task::Publisher { system, address: address.clone(), acks: acks.clone(), subscribers, load };
-        let publisher = Running::task(&task)?;
+        let publisher = Running::task(CHILD, &task)?;
         let mut running = Vec::new();
         for source in (FIRST_SUBSCRIBER..).take(subscribers) {
             let (address, acks) = (address.clone(), acks.clone());
-            running.push(Running::task(&Task::Subscriber { system, address, acks, source, load })?);
+            running.push(Running::task(CHILD, &Task::Subscriber { system, address, acks, source, load })?);
         }
         Ok(Self { server, subscribers: running, publisher, _dir: dir })
     }
 
     pub(super) fn go(&mut self) -> Outcome<()> {
-        let input = self.publisher.child.stdin.as_mut().ok_or("its input is piped")?;
-        Ok(input.write_all(b"go\n")?)
+        self.publisher.go()
     }
 
     /// Processor time so far of all its processes together, ns.
@@ -134,7 +73,7 @@ impl Scene {
 fn start_server(plan: &Plan<'_>, system: System, dir: &Path, subscribers: usize) -> Outcome<(Running, PathBuf)> {
     let address = dir.join("run").join("bus");
     if matches!(system, System::Relay | System::Forwarder) {
-        let server = Running::task(&Task::Server { system, address: address.clone(), subscribers })?;
+        let server = Running::task(CHILD, &Task::Server { system, address: address.clone(), subscribers })?;
         return Ok((server, address));
     }
     std::fs::create_dir_all(dir.join("run"))?;
