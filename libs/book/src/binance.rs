@@ -273,6 +273,16 @@ impl BinanceBook {
         self.request = Request::Wanted;
     }
 
+    /// Its stream has been silent for longer than can be: what was missed is not known, so the book starts again.
+    pub fn stale(&mut self, age_ns: u64) -> Step {
+        let was_live = self.health == BookHealth::Live;
+        self.break_off(Reason::Stale { age_ns });
+        self.held.clear();
+        self.next = None;
+        self.request = Request::Wanted;
+        if was_live { Step::Broken } else { Step::Held }
+    }
+
     /// Starts again at other exponents, because a level did not fit these.
     pub fn restart(&mut self, exponents: Exponents) {
         *self = Self {

@@ -34,6 +34,14 @@ impl Counts {
         *count == 1
     }
 
+    /// Adds those of another.
+    pub fn add_all(&mut self, others: &Self) {
+        for (kind, count) in others.iter() {
+            let room = self.counts.contains_key(kind) || self.counts.len() < MAX_KINDS;
+            *self.counts.entry(if room { kind } else { OTHERS }.to_owned()).or_default() += count;
+        }
+    }
+
     /// Each kind and how many of it, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.counts.iter().map(|(kind, count)| (kind.as_str(), *count))

@@ -4,8 +4,9 @@
 //! - On a new connection everything is subscribed, at the venue's pace.
 //! - A book that is suspect is subscribed again, each time after a longer pause; Hyperliquid's is healed by its next block,
 //!   Binance's by a snapshot over HTTP ([`http`]).
-//! - A stream that was subscribed and says nothing is subscribed again once; if it stays silent, or the whole connection
-//!   does, a new connection is wanted. An open socket alone proves nothing.
+//! - A stream that is silent for longer than is usual for it is subscribed again once, its book being suspect; if it stays
+//!   silent, or the whole connection does, a new connection is wanted (`watch`).
+//! - Before the venue cuts the connection off another one takes over ([`overlap`]).
 //! - A trade is told once, also where a subscription brings recent ones again; a candle is told closed when the next one of
 //!   its interval begins, where the venue does not say so itself.
 //!
@@ -13,7 +14,9 @@
 //! survived, and queues are bounded (`tests::any_frames_are_survived`).
 
 pub mod http;
+pub mod overlap;
 pub mod requests;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -27,6 +30,7 @@ use crate::reader::{Language, Reader, Said};
 use crate::{binance, hyperliquid, kraken, okx};
 use http::{Asking, Purpose, Request};
 use requests::{binance_requests, hyperliquid_requests, kraken_requests, okx_requests, path, served};
+use watch::{Silence, Stream};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Trade ids of an instrument that are remembered.
@@ -74,7 +78,7 @@ pub enum Reconnect {
 pub struct Patience {
     /// Of the whole connection, ns.
     pub connection_ns: u64,
-    /// Of one stream, ns: from its typical rate, as the caller knows it.
+    /// Of one stream of which it is not known yet what is usual, ns.
     pub stream_ns: u64,
     /// Of a book whose messages are whole, ns: older ones are suspect.
     pub block_ns: u64,
@@ -84,14 +88,6 @@ impl Default for Patience {
     fn default() -> Self {
         Self { connection_ns: 45 * SECOND_NS, stream_ns: 300 * SECOND_NS, block_ns: 20 * SECOND_NS }
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Stream {
-    /// When it was subscribed or said something last, ns.
-    heard_ns: u64,
-    /// It was subscribed again since.
-    renewed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +118,8 @@ pub struct Feed {
     counts: Counts,
     unknown: VecDeque<String>,
     malformed: u64,
-    /// What is followed.
+    /// What is followed, whether a stream tells it or not.
+    subscriptions: Vec<Subscription>,
     instruments: BTreeSet<InstrumentId>,
     asking: Asking,
     /// Levels of the books that are shown: those of them that the last snapshot did not tell of want another one.
@@ -146,20 +143,20 @@ impl Feed {
         book_depth: usize,
         patience: Patience,
     ) -> Option<Self> {
+        let paths: BTreeSet<&str> = subscriptions.iter().map(|(channel, _)| path(language, *channel)).collect();
+        (paths.len() <= 1).then(|| Self::build(language, subscriptions, book_depth, patience))
+    }
+
+    fn build(language: Language, subscriptions: &[Subscription], book_depth: usize, patience: Patience) -> Self {
         let pace = match language {
             Language::Binance(_) => binance::limits::of_connection(),
             Language::Kraken => Sliding::new(10, SECOND_NS),
             Language::Okx => okx::limits::SocketLimiter::of_connection(),
             Language::Hyperliquid => Sliding::new(1_000, 60 * SECOND_NS),
         };
-        let stream = Stream { heard_ns: 0, renewed: false };
         let served = subscriptions.iter().filter_map(|(channel, id)| Some((served(language, *channel)?, *id)));
-        let streams: BTreeMap<Subscription, Stream> = served.map(|subscription| (subscription, stream)).collect();
-        let paths: BTreeSet<&str> = subscriptions.iter().map(|(channel, _)| path(language, *channel)).collect();
-        if paths.len() > 1 {
-            return None;
-        }
-        Some(Self {
+        let streams = served.map(|subscription| (subscription, Stream::new())).collect();
+        Self {
             language,
             reader: Reader::new(language),
             patience,
@@ -178,10 +175,54 @@ impl Feed {
             counts: Counts::new(),
             unknown: VecDeque::new(),
             malformed: 0,
+            subscriptions: subscriptions.to_vec(),
             instruments: subscriptions.iter().map(|(_, instrument)| *instrument).collect(),
             asking: Asking::new(language, subscriptions, book_depth),
             shown_depth: 0,
-        })
+        }
+    }
+
+    /// Another connection that follows the same, not open yet. What is known of instruments and of what is usual goes with it.
+    fn again(&self) -> Self {
+        let mut feed = Self::build(self.language, &self.subscriptions, self.book_depth, self.patience);
+        feed.shown_depth = self.shown_depth;
+        feed.reader.know(&self.reader);
+        feed.streams.clone_from(&self.streams);
+        // The lists have been told.
+        feed.asking.take_lists(&self.asking);
+        feed
+    }
+
+    /// What went before this connection: trades that were told are not told again, and counts go on.
+    fn inherit(&mut self, old: Self) {
+        for (instrument, (order, known)) in old.trades {
+            let (_, here) = self.trades.entry(instrument).or_default();
+            let new = order.iter().filter(|id| !here.contains(id)).copied().collect::<Vec<_>>();
+            here.extend(known);
+            let (order, _) = self.trades.entry(instrument).or_default();
+            new.into_iter().rev().for_each(|id| order.push_front(id));
+        }
+        for (key, candle) in old.candles {
+            self.candles.entry(key).or_insert(candle);
+        }
+        self.counts.add_all(&old.counts);
+        self.malformed += old.malformed;
+        self.unknown.extend(old.unknown);
+    }
+
+    /// Whether a trade was told by this connection.
+    fn knows_trade(&self, instrument: InstrumentId, id: u64) -> bool {
+        self.trades.get(&instrument).is_some_and(|(_, known)| known.contains(&id))
+    }
+
+    /// Whether the venue numbers the states of its books.
+    const fn numbers_books(&self) -> bool {
+        !matches!(self.language, Language::Kraken)
+    }
+
+    /// Whether the socket is open.
+    pub const fn is_open(&self) -> bool {
+        self.open
     }
 
     /// The same, of whose books so many levels a side are shown: those are kept whole.
@@ -224,7 +265,7 @@ impl Feed {
         self.resyncs.clear();
         self.out.clear();
         for stream in self.streams.values_mut() {
-            *stream = Stream { heard_ns: now_ns, renewed: false };
+            stream.subscribed(now_ns);
         }
         let all: Vec<Subscription> = self.streams.keys().copied().collect();
         self.request(true, &all);
@@ -235,6 +276,8 @@ impl Feed {
         self.open = false;
         self.out.clear();
         self.resyncs.clear();
+        // What happens while nobody listens is in no candle: it would be told as closed, and lack that.
+        self.candles.clear();
         self.asking.closed();
         self.reader.disconnected();
     }
@@ -262,7 +305,7 @@ impl Feed {
                         unknown.push_back(format!("{kind}: {}", shown.escape_ascii()));
                     }
                     if let Some(stream) = subscription_of(message).and_then(|key| streams.get_mut(&key)) {
-                        *stream = Stream { heard_ns: now_ns, renewed: false };
+                        stream.heard(now_ns);
                     }
                     match message {
                         Message::Trade { trade, .. } if !is_new(trades, trade.instrument, trade.trade_id.get()) => {
@@ -307,7 +350,7 @@ impl Feed {
         }
         self.reader.refresh_depths(self.shown_depth);
         self.renew_books(now_ns);
-        self.renew_streams(now_ns);
+        self.renew_streams(now_ns, on);
         if let Some((ping, after_ns)) = self.ping()
             && self.out.is_empty()
             && now_ns.saturating_sub(self.sent_ns) >= after_ns
@@ -433,22 +476,26 @@ impl Feed {
         }
     }
 
-    /// Subscribes silent streams again, once.
-    fn renew_streams(&mut self, now_ns: u64) {
-        let silent_ns = self.patience.stream_ns;
+    /// Subscribes silent streams again, once. A book whose stream is silent can't be trusted.
+    fn renew_streams(&mut self, now_ns: u64, on: &mut dyn FnMut(Said<'_>)) {
+        let Self { streams, patience, reconnect, language, reader, .. } = self;
         let mut silent = Vec::new();
-        for (subscription, stream) in &mut self.streams {
-            if subscription.0 == Channel::Instruments {
+        for (subscription, stream) in streams.iter_mut() {
+            let (channel, instrument) = *subscription;
+            // Instruments change when they change.
+            if channel == Channel::Instruments {
                 continue;
             }
-            if now_ns.saturating_sub(stream.heard_ns) <= silent_ns {
-                continue;
+            let begins = begins(*language, channel);
+            let age_ns = stream.age_ns(now_ns);
+            match stream.check(now_ns, channel, begins, patience.stream_ns) {
+                Silence::Usual => continue,
+                Silence::Renew => silent.push(*subscription),
+                Silence::Reconnect => *reconnect = Some(Reconnect::StreamSilent(*subscription)),
             }
-            if stream.renewed {
-                self.reconnect = Some(Reconnect::StreamSilent(*subscription));
-            } else {
-                *stream = Stream { heard_ns: now_ns, renewed: true };
-                silent.push(*subscription);
+            if channel == Channel::Book {
+                reader.stale(instrument, now_ns, age_ns, on);
+                reader.resyncing(instrument);
             }
         }
         if self.reconnect.is_none() && !silent.is_empty() {
@@ -466,6 +513,15 @@ impl Feed {
             Language::Hyperliquid => hyperliquid_requests(begin, subscriptions, out),
             Language::Binance(market) => binance_requests(*market, begin, subscriptions, next_id, out),
         }
+    }
+}
+
+/// Whether a subscription of this channel begins with a message.
+const fn begins(language: Language, channel: Channel) -> bool {
+    match language {
+        // Snapshots come over HTTP, and streams speak when there is something to say.
+        Language::Binance(_) => false,
+        Language::Kraken | Language::Okx | Language::Hyperliquid => matches!(channel, Channel::Book | Channel::Quotes),
     }
 }
 
@@ -495,7 +551,7 @@ fn is_new(
         return false;
     }
     order.push_back(id);
-    if order.len() > REMEMBERED_TRADES
+    while order.len() > REMEMBERED_TRADES
         && let Some(oldest) = order.pop_front()
     {
         known.remove(&oldest);

@@ -118,16 +118,19 @@ fn silence_is_met_with_a_ping_then_a_renewal_then_a_new_connection() {
     let mut now = NOW + okx::subscribe::PING_AFTER_NS;
     feed.on_time(now, &mut |_| {});
     assert_eq!(sent(&mut feed, now), ["ping"]);
+    feed = self::feed(Language::Okx, &[(Channel::Book, "okx:spot:BTC-USDT")]);
+    feed.on_open(now);
+    assert_eq!(sent(&mut feed, now).len(), 1);
     let mut renewals = 0;
     while feed.wants_reconnect().is_none() {
-        now += 10 * SECOND_NS;
+        now += 5 * SECOND_NS;
         assert_eq!(say(&mut feed, now, "pong"), ["pong"], "the connection lives, the stream does not");
         feed.on_time(now, &mut |_| {});
         renewals += sent(&mut feed, now).iter().filter(|request| request.contains(r#""op":"subscribe""#)).count();
         assert!(now < NOW + 3_600 * SECOND_NS);
     }
     assert_eq!(renewals, 1);
-    assert_eq!(feed.wants_reconnect(), Some(Reconnect::StreamSilent((Channel::Trades, id("okx:spot:BTC-USDT")))));
+    assert_eq!(feed.wants_reconnect(), Some(Reconnect::StreamSilent((Channel::Book, id("okx:spot:BTC-USDT")))));
     feed.on_open(now);
     assert_eq!(feed.wants_reconnect(), None);
     feed.on_time(now + 46 * SECOND_NS, &mut |_| {});
@@ -135,6 +138,37 @@ fn silence_is_met_with_a_ping_then_a_renewal_then_a_new_connection() {
     feed.on_open(now);
     say(&mut feed, now, r#"{"event":"notice","code":"64008","msg":"The connection will soon be closed."}"#);
     assert_eq!(feed.wants_reconnect(), Some(Reconnect::Asked));
+}
+
+#[test]
+fn a_book_that_falls_silent_alone_is_suspect_soon_and_renewed() {
+    let mut feed = feed(Language::Okx, &[(Channel::Book, "okx:spot:BTC-USDT"), (Channel::Trades, "okx:spot:BTC-USDT")]);
+    feed.on_open(NOW);
+    sent(&mut feed, NOW);
+    let mut now = NOW;
+    say(&mut feed, now, &okx_book(-1, 1));
+    for sequence in 1..50 {
+        now += SECOND_NS / 10;
+        assert_eq!(say(&mut feed, now, &okx_book(sequence, sequence + 1)), ["book", "live"]);
+    }
+    let silent_since = now;
+    let mut reasons = vec![];
+    while reasons.is_empty() {
+        now += SECOND_NS / 2;
+        say(&mut feed, now, "pong");
+        feed.on_time(now, &mut |said| {
+            if let Said::Book(view) = said {
+                reasons.push((view.health, view.reason.map(|reason| reason.to_string())));
+            }
+        });
+        assert!(now < silent_since + 60 * SECOND_NS);
+    }
+    assert!(now <= silent_since + 4 * SECOND_NS, "it spoke ten times a second");
+    assert_eq!(reasons, [(BookHealth::Suspect, Some("stale: nothing was heard for 3500 ms".to_owned()))]);
+    let requests = sent(&mut feed, now);
+    assert!(requests[0].contains("unsubscribe") && requests[1].contains("books"), "{requests:?}");
+    assert_eq!(say(&mut feed, now, &okx_book(-1, 90)), ["book", "live"]);
+    assert_eq!(feed.wants_reconnect(), None);
 }
 
 #[test]

@@ -230,6 +230,29 @@ impl Reader {
         self.exponents.insert(info.instrument, exponents);
     }
 
+    /// What another one knows of instruments.
+    pub fn know(&mut self, other: &Self) {
+        for (instrument, exponents) in &other.exponents {
+            self.books.set_exponents(*instrument, *exponents);
+            self.exponents.insert(*instrument, *exponents);
+        }
+    }
+
+    /// An instrument's stream has been silent for longer than can be: its live books are suspect.
+    pub fn stale(&mut self, instrument: InstrumentId, now_ns: u64, age_ns: u64, on: &mut dyn FnMut(Said<'_>)) {
+        for (id, book) in self.books.iter_mut().filter(|(id, _)| *id == instrument) {
+            if book.get_mut().on_time(now_ns, 0) == Step::Broken {
+                on(Said::Book(BookView::of(id, book, None)));
+            }
+        }
+        let Some(depth) = instrument.symbol().and_then(|symbol| self.depths.get_mut(symbol.as_str())) else { return };
+        if depth.get_mut().is_some_and(|book| book.stale(age_ns) == Step::Broken)
+            && let Some(view) = BookView::of_binance(instrument, depth)
+        {
+            on(Said::Book(view));
+        }
+    }
+
     /// The connection ended: no book is live.
     pub fn disconnected(&mut self) {
         self.books.disconnected();

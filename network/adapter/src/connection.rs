@@ -17,7 +17,7 @@ pub enum Socket {
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {
     socket: Socket,
-    /// Streams used so far.
+    /// The last stream, for the jitter.
     used: u32,
     /// Failures since data came last.
     failures: u32,
@@ -50,12 +50,19 @@ impl Connection {
         matches!(self.socket, Socket::Open(_))
     }
 
-    /// Begins to connect; answers with the new stream.
-    pub const fn open(&mut self, now_ns: u64) -> u32 {
-        self.used += 1;
-        self.socket = Socket::Opening(self.used);
+    /// Begins to connect, as this stream.
+    pub const fn open(&mut self, stream: u32, now_ns: u64) {
+        self.used = stream;
+        self.socket = Socket::Opening(stream);
         self.heard_ns = now_ns;
-        self.used
+    }
+
+    /// The stream, where there is one.
+    pub const fn stream(&self) -> Option<u32> {
+        match self.socket {
+            Socket::Waiting => None,
+            Socket::Opening(stream) | Socket::Open(stream) => Some(stream),
+        }
     }
 
     /// The venue has opened it.
@@ -107,17 +114,17 @@ mod tests {
     #[test]
     fn delays_grow_to_a_bound_and_data_set_them_back() {
         let mut connection = Connection::new(100, 1000, 7);
-        let delays: Vec<u64> = (0..6)
-            .map(|_| {
-                connection.open(0);
+        let delays: Vec<u64> = (1..=6)
+            .map(|stream| {
+                connection.open(stream, 0);
                 connection.lost()
             })
             .collect();
         for (delay, full) in delays.iter().zip([100, 200, 400, 800, 1000, 1000]) {
             assert!((full / 2..full).contains(delay), "{delays:?}");
         }
-        let stream = connection.open(5);
-        connection.opened(stream, 6);
+        connection.open(7, 5);
+        connection.opened(7, 6);
         connection.heard(7);
         assert!(connection.lost() < 100);
     }
@@ -126,10 +133,10 @@ mod tests {
     fn silence_counts_while_opening_and_open() {
         let mut connection = Connection::new(100, 1000, 7);
         assert!(!connection.is_silent(1_000_000, 10));
-        let stream = connection.open(100);
+        connection.open(3, 100);
         assert!(connection.is_silent(110, 10) && !connection.is_silent(109, 10));
-        connection.opened(stream, 200);
-        assert!(connection.is_current(stream) && !connection.is_current(stream + 1));
+        connection.opened(3, 200);
+        assert!(connection.is_current(3) && !connection.is_current(4));
         assert!(connection.is_silent(210, 10));
     }
 }

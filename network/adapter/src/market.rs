@@ -14,6 +14,7 @@ use mesh_types::market::{InstrumentInfo, Mark, VenueStatus};
 use mesh_types::system::SnapshotRequest;
 use mesh_types::{FixedStr, InstrumentId, InstrumentKind, VenueState};
 use mesh_venues::feed::http::Request;
+use mesh_venues::feed::overlap::Successor;
 use mesh_venues::feed::requests::{path, streams_per_connection};
 use mesh_venues::feed::{Channel, Feed, Patience, Reconnect, Subscription};
 use mesh_venues::message::Message as Told;
@@ -30,21 +31,49 @@ const PUBLISH_AGAIN_NS: u64 = 100 * MILLISECOND_NS;
 /// A timer is not set nearer than this.
 const LEAST_WAIT_NS: u64 = 5 * MILLISECOND_NS;
 
+/// A connection that is to take over has at least so long to come as far as the one before.
+const OVERLAP_NS: u64 = 20_000 * MILLISECOND_NS;
+/// After a connection that was to take over failed.
+const RENEW_AGAIN_NS: u64 = 5_000 * MILLISECOND_NS;
+
 const PUBLISH_AGAIN: TimerId = TimerId(1);
 /// Plus the link's index: its connection is made again.
 const RECONNECT: u64 = 1_000_000;
 /// Plus the link's index: its feed wants to be woken.
 const WAKE: u64 = 2_000_000;
 
+/// A connection that is to take over, and how long it may take its time.
+#[derive(Debug)]
+struct Next {
+    connection: Connection,
+    successor: Successor,
+    until_ns: u64,
+}
+
 /// One connection and what it follows.
 #[derive(Debug)]
 struct Link {
     path: &'static str,
+    /// Streams used so far.
+    used: u32,
     connection: Connection,
     feed: Feed,
+    next: Option<Next>,
+    /// When another one should take over, ns; `u64::MAX` while it is not open.
+    renew_ns: u64,
     /// It was open before: what its subscriptions bring of the past was missed, and not history.
     resumed: bool,
     wake_ns: u64,
+}
+
+impl Link {
+    /// Whether a stream is of the connection, or of the one that is to take over.
+    fn is_next(&self, used: u32) -> Option<bool> {
+        if self.connection.is_current(used) {
+            return Some(false);
+        }
+        self.next.as_ref().is_some_and(|next| next.connection.is_current(used)).then_some(true)
+    }
 }
 
 /// What was published of an instrument.
@@ -61,9 +90,12 @@ struct Published {
 #[derive(Debug)]
 pub struct Market {
     language: Language,
+    life_ns: u64,
+    salt: u64,
     links: Vec<Link>,
     published: BTreeMap<InstrumentId, Published>,
-    requests: BTreeMap<u32, (usize, Request)>,
+    /// Requests on their way: of which link, and of which of its streams.
+    requests: BTreeMap<u32, (usize, u32, Request)>,
     /// Beginnings of answers that are too large for one packet.
     parts: BTreeMap<u32, Vec<u8>>,
     next_request: u32,
@@ -119,12 +151,23 @@ impl Market {
                     settings.reconnect_max_ms.saturating_mul(MILLISECOND_NS),
                     salt.wrapping_add((links.len() as u64) << 32),
                 );
-                links.push(Link { path, connection, feed, resumed: false, wake_ns: u64::MAX });
+                links.push(Link {
+                    path,
+                    used: 0,
+                    connection,
+                    feed,
+                    next: None,
+                    renew_ns: u64::MAX,
+                    resumed: false,
+                    wake_ns: u64::MAX,
+                });
             }
         }
         let nothing = || Published { view: TopView::new(depth), info: None, mark: None, closed_ns: BTreeMap::new() };
         Ok(Self {
             language,
+            life_ns: settings.connection_life_s.saturating_mul(1_000 * MILLISECOND_NS),
+            salt,
             links,
             published: instruments.into_iter().map(|instrument| (instrument, nothing())).collect(),
             requests: BTreeMap::new(),
@@ -157,24 +200,33 @@ impl Market {
         used.saturating_mul(links).saturating_add(u32::try_from(link).unwrap_or(u32::MAX))
     }
 
-    /// The link of a stream, where it is of the present connection.
-    fn link_of(&self, stream: u32) -> Option<(usize, u32)> {
+    /// The link of a stream, and whether it is of the connection that is to take over.
+    fn link_of(&self, stream: u32) -> Option<(usize, u32, bool)> {
         let links = u32::try_from(self.links.len()).ok()?;
         let (index, used) = ((stream % links) as usize, stream / links);
-        self.links.get(index)?.connection.is_current(used).then_some((index, used))
+        Some((index, used, self.links.get(index)?.is_next(used)?))
+    }
+
+    /// Asks for a stream of a link's.
+    fn ask(&self, index: usize, used: u32, kind: u8, text: &str, context: &mut Context<'_>) {
+        context.emit_tailed(&wire::request(self.stream(index, used), kind, text.as_bytes()), text.as_bytes());
     }
 
     fn connect(&mut self, index: usize, context: &mut Context<'_>) {
         let Some(link) = self.links.get_mut(index) else { return };
-        let (used, bytes) = (link.connection.open(context.now_ns()), link.path.as_bytes());
-        let stream = self.stream(index, used);
-        context.emit_tailed(&wire::request(stream, wire::CONNECT, bytes), bytes);
+        if link.connection.stream().is_some() {
+            return;
+        }
+        link.used += 1;
+        link.connection.open(link.used, context.now_ns());
+        let (used, path) = (link.used, link.path);
+        self.ask(index, used, wire::CONNECT, path, context);
     }
 
     fn reconnect(&mut self, index: usize, reason: Reconnect, context: &mut Context<'_>) {
         let Some(link) = self.links.get(index) else { return };
-        if let Socket::Opening(used) | Socket::Open(used) = link.connection.socket() {
-            context.emit_tailed(&wire::request(self.stream(index, used), wire::CLOSE, &[]), &[]);
+        if let Some(used) = link.connection.stream() {
+            self.ask(index, used, wire::CLOSE, "", context);
         }
         let reason = match reason {
             Reconnect::Silent => "silent: the connection is made again".to_owned(),
@@ -185,17 +237,92 @@ impl Market {
     }
 
     fn lost(&mut self, index: usize, reason: &str, context: &mut Context<'_>) {
+        context.count("disconnects", 1);
         let Self { links, published, .. } = self;
         let Some(link) = links.get_mut(index) else { return };
-        context.count("disconnects", 1);
         let delay_ns = link.connection.lost();
         link.resumed |= link.feed.counts().total() > 0;
-        context.set_timer(TimerId(RECONNECT + index as u64), context.now_ns() + delay_ns);
+        link.renew_ns = u64::MAX;
         link.feed.on_close();
         for view in link.feed.reader().books() {
             publish(published, &view, context.now_ns(), context);
         }
+        if link.next.is_some() {
+            return self.take_over(index, reason, context);
+        }
+        context.set_timer(TimerId(RECONNECT + index as u64), context.now_ns() + delay_ns);
         self.set_state(reason, context);
+    }
+
+    /// Makes a second connection, which takes over once it has come as far.
+    fn renew(&mut self, index: usize, within_ns: u64, context: &mut Context<'_>) {
+        let now_ns = context.now_ns();
+        let Some(link) = self.links.get_mut(index) else { return };
+        context.count("renewals", 1);
+        link.used += 1;
+        let mut connection = link.connection;
+        connection.open(link.used, now_ns);
+        let successor = Successor::of(&link.feed);
+        link.next = Some(Next { connection, successor, until_ns: now_ns.saturating_add(within_ns) });
+        let (used, path) = (link.used, link.path);
+        self.ask(index, used, wire::CONNECT, path, context);
+    }
+
+    /// The second connection failed: another one is made a little later.
+    fn lost_next(&mut self, index: usize, context: &mut Context<'_>) {
+        context.count("failed_renewals", 1);
+        if let Some(link) = self.links.get_mut(index) {
+            link.next = None;
+            link.renew_ns = context.now_ns().saturating_add(RENEW_AGAIN_NS);
+        }
+    }
+
+    /// The second connection becomes the one; the old one ends.
+    fn take_over(&mut self, index: usize, reason: &str, context: &mut Context<'_>) {
+        let now_ns = context.now_ns();
+        let Some(link) = self.links.get_mut(index) else { return };
+        let Some(next) = link.next.take() else { return };
+        if let Some(used) = link.connection.stream() {
+            self.ask(index, used, wire::CLOSE, "", context);
+        }
+        let renew_ns = self.renew_at(index, now_ns);
+        let Self { links, published, .. } = self;
+        let Some(link) = links.get_mut(index) else { return };
+        link.connection = next.connection;
+        link.renew_ns = if link.connection.is_open() { renew_ns } else { u64::MAX };
+        // What the new one was told of the past, and the old one had not told, was missed.
+        for message in &next.successor.take_over(&mut link.feed) {
+            tell(published, Said::Message(message), true, now_ns, context);
+        }
+        for view in link.feed.reader().books() {
+            if let Some(published) = published.get_mut(&view.instrument) {
+                published.view.start_again();
+            }
+            publish(published, &view, now_ns, context);
+        }
+        self.set_state(reason, context);
+        self.after(index, context);
+    }
+
+    /// When a connection that is opened now should be renewed: not all at the same time.
+    fn renew_at(&self, index: usize, now_ns: u64) -> u64 {
+        let chance = Digest::default().u64(self.salt).u64(index as u64).u64(now_ns).value();
+        now_ns.saturating_add(self.life_ns - chance % (self.life_ns / 24).max(1))
+    }
+
+    /// Renews what is due, and takes over where the second connection is ready or can't be waited for.
+    fn renew_or_take_over(&mut self, index: usize, context: &mut Context<'_>) {
+        let now_ns = context.now_ns();
+        let Some(link) = self.links.get(index) else { return };
+        match &link.next {
+            None if now_ns >= link.renew_ns && link.connection.is_open() => {
+                self.renew(index, (self.life_ns / 48).max(OVERLAP_NS), context);
+            }
+            Some(next) if next.successor.is_ready(&link.feed, now_ns) || now_ns >= next.until_ns => {
+                self.take_over(index, "", context);
+            }
+            _ => {}
+        }
     }
 
     /// Tells what the venue is, where that has changed.
@@ -230,20 +357,41 @@ impl Market {
             wire::ANSWER_PART => return self.on_part(head.stream, &bytes, context),
             _ => {}
         }
-        let Some((index, used)) = self.link_of(head.stream) else { return context.count("late_packets", 1) };
+        let Some((index, used, is_next)) = self.link_of(head.stream) else { return context.count("late_packets", 1) };
         match head.kind {
-            wire::CONNECTED => {
-                if let Some(link) = self.links.get_mut(index) {
-                    link.connection.opened(used, context.now_ns());
-                    link.feed.on_open(context.now_ns());
-                }
-                self.set_state("", context);
-                self.after(index, context);
-            }
+            wire::CONNECTED => self.on_open(index, used, is_next, context),
+            wire::DISCONNECTED if is_next => self.lost_next(index, context),
             wire::DISCONNECTED => self.lost(index, &String::from_utf8_lossy(&bytes), context),
+            wire::TEXT if is_next => self.on_text_of_next(index, &bytes, head.received_ns, context),
             wire::TEXT => self.on_text(index, &bytes, head.received_ns, context),
             _ => context.count("bad_packet_kind", 1),
         }
+    }
+
+    fn on_open(&mut self, index: usize, used: u32, is_next: bool, context: &mut Context<'_>) {
+        let now_ns = context.now_ns();
+        let renew_ns = self.renew_at(index, now_ns);
+        let Some(link) = self.links.get_mut(index) else { return };
+        match link.next.as_mut().filter(|_| is_next) {
+            Some(next) => {
+                next.connection.opened(used, now_ns);
+                next.successor.on_open(now_ns);
+            }
+            None => {
+                link.connection.opened(used, now_ns);
+                link.feed.on_open(now_ns);
+                link.renew_ns = renew_ns;
+            }
+        }
+        self.set_state("", context);
+        self.after(index, context);
+    }
+
+    fn on_text_of_next(&mut self, index: usize, bytes: &[u8], received_ns: u64, context: &mut Context<'_>) {
+        let Some(Link { feed, next: Some(next), .. }) = self.links.get_mut(index) else { return };
+        next.successor.on_frame(received_ns, bytes, feed);
+        next.connection.heard(context.now_ns());
+        self.after(index, context);
     }
 
     fn on_text(&mut self, index: usize, bytes: &[u8], received_ns: u64, context: &mut Context<'_>) {
@@ -252,12 +400,18 @@ impl Market {
         let (malformed, before) = (link.feed.malformed(), *said);
         let mut reason = None;
         let resumed = link.resumed;
+        let mut next = link.next.as_mut();
         link.feed.on_frame(received_ns, bytes, &mut |told| match told {
             Said::Message(Told::Status(status)) => {
                 *said = status.state.get().unwrap_or(VenueState::Up);
                 reason = Some(status.reason);
             }
-            told => tell(published, told, resumed, received_ns, context),
+            told => {
+                if let (Some(next), Said::Message(message)) = (next.as_deref_mut(), told) {
+                    next.successor.on_told(message);
+                }
+                tell(published, told, resumed, received_ns, context);
+            }
         });
         if link.feed.malformed() == malformed {
             link.connection.heard(context.now_ns());
@@ -286,18 +440,28 @@ impl Market {
     }
 
     fn on_answer(&mut self, stream: u32, bytes: &[u8], received_ns: u64, context: &mut Context<'_>) {
-        let Some((index, request)) = self.requests.remove(&stream) else { return context.count("late_packets", 1) };
+        let Some((index, used, request)) = self.requests.remove(&stream) else {
+            return context.count("late_packets", 1);
+        };
         let begun = self.parts.remove(&stream);
         let Self { links, published, .. } = self;
         let Some(link) = links.get_mut(index) else { return };
+        let is_next = link.is_next(used) == Some(true);
+        let feed = match link.next.as_mut().filter(|_| is_next) {
+            Some(next) => next.successor.feed_mut(),
+            None => &mut link.feed,
+        };
         match wire::parse_answer(bytes) {
             Some((200, _, last)) => {
-                let malformed = link.feed.malformed();
+                let malformed = feed.malformed();
                 let body = begun.map_or(Cow::Borrowed(last), |begun| Cow::Owned([&begun, last].concat()));
-                link.feed.on_answer(received_ns, &request, &body, &mut |told| {
-                    tell(published, told, false, received_ns, context);
+                feed.on_answer(received_ns, &request, &body, &mut |told| {
+                    // Books of one that is to take over are not shown yet.
+                    if !is_next || matches!(told, Said::Message(_)) {
+                        tell(published, told, false, received_ns, context);
+                    }
                 });
-                if link.feed.malformed() > malformed {
+                if feed.malformed() > malformed {
                     context.count("bad_payload", 1);
                 }
             }
@@ -305,7 +469,7 @@ impl Market {
             answer => {
                 context.count("failed_requests", 1);
                 let (status, retry_after_s, _) = answer.unwrap_or_default();
-                if let Some(until_ns) = link.feed.on_failure(context.now_ns(), &request, status, retry_after_s) {
+                if let Some(until_ns) = feed.on_failure(context.now_ns(), &request, status, retry_after_s) {
                     // The address is refused, not the connection.
                     links.iter_mut().for_each(|link| link.feed.pause_requests(until_ns));
                 }
@@ -314,33 +478,64 @@ impl Market {
         self.after(index, context);
     }
 
-    /// Carries out what a feed wants now, and has it woken when it wants more.
+    /// Carries out what a link's feeds want now, and has them woken when they want more.
     fn after(&mut self, index: usize, context: &mut Context<'_>) {
         let now_ns = context.now_ns();
-        if let Some(reason) = self.links.get(index).and_then(|link| link.feed.wants_reconnect())
-            && self.links.get(index).is_some_and(|link| link.connection.is_open())
+        self.renew_or_take_over(index, context);
+        if let Some(link) = self.links.get(index)
+            && let Some(reason) = link.feed.wants_reconnect()
+            && link.connection.is_open()
         {
-            return self.reconnect(index, reason, context);
+            match (reason, &link.next) {
+                // It still speaks: another one is there before it ends.
+                (Reconnect::Asked, None) => self.renew(index, OVERLAP_NS, context),
+                (Reconnect::Asked, Some(_)) => {}
+                _ => return self.reconnect(index, reason, context),
+            }
         }
-        let Some(Socket::Open(used)) = self.links.get(index).map(|link| link.connection.socket()) else { return };
-        let stream = self.stream(index, used);
+        self.send(index, false, context);
+        self.send(index, true, context);
         let Some(link) = self.links.get_mut(index) else { return };
-        while let Some(text) = link.feed.poll_send(now_ns) {
-            context.emit_tailed(&wire::request(stream, wire::SEND, text.as_bytes()), text.as_bytes());
+        let mut wake_ns = u64::MAX;
+        if link.connection.is_open() {
+            wake_ns = link.feed.wake_ns().min(link.renew_ns);
         }
-        while let Some(request) = link.feed.poll_request(now_ns) {
+        if let Some(next) = &link.next {
+            wake_ns = wake_ns.min(next.successor.feed().wake_ns()).min(next.until_ns);
+        }
+        let wake_ns = wake_ns.max(now_ns + LEAST_WAIT_NS);
+        if wake_ns != u64::MAX && (wake_ns < link.wake_ns || link.wake_ns <= now_ns) {
+            link.wake_ns = wake_ns;
+            context.set_timer(TimerId(WAKE + index as u64), wake_ns);
+        }
+    }
+
+    /// Sends and asks for what a feed wants to, of the connection or of the one that is to take over.
+    fn send(&mut self, index: usize, is_next: bool, context: &mut Context<'_>) {
+        let now_ns = context.now_ns();
+        let Self { links, requests, next_request, .. } = self;
+        let Some(Link { connection, feed, next, .. }) = links.get_mut(index) else { return };
+        let (connection, feed) = match next.as_mut().filter(|_| is_next) {
+            Some(next) => (next.connection, next.successor.feed_mut()),
+            None if is_next => return,
+            None => (*connection, feed),
+        };
+        let Socket::Open(used) = connection.socket() else { return };
+        let mut texts = Vec::new();
+        while let Some(text) = feed.poll_send(now_ns) {
+            texts.push(text);
+        }
+        while let Some(request) = feed.poll_request(now_ns) {
             let (kind, text) = match request.body {
                 Some(body) => (wire::POST, format!("{}\n{body}", request.path)),
                 None => (wire::GET, request.path.clone()),
             };
-            context.emit_tailed(&wire::request(self.next_request, kind, text.as_bytes()), text.as_bytes());
-            self.requests.insert(self.next_request, (index, request));
-            self.next_request = self.next_request.checked_add(1).unwrap_or(wire::FIRST_REQUEST);
+            context.emit_tailed(&wire::request(*next_request, kind, text.as_bytes()), text.as_bytes());
+            requests.insert(*next_request, (index, used, request));
+            *next_request = next_request.checked_add(1).unwrap_or(wire::FIRST_REQUEST);
         }
-        let wake_ns = link.feed.wake_ns().max(now_ns + LEAST_WAIT_NS);
-        if wake_ns < link.wake_ns || link.wake_ns <= now_ns {
-            link.wake_ns = wake_ns;
-            context.set_timer(TimerId(WAKE + index as u64), wake_ns);
+        for text in texts {
+            self.ask(index, used, wire::SEND, &text, context);
         }
     }
 
@@ -350,6 +545,14 @@ impl Market {
         let now_ns = context.now_ns();
         link.wake_ns = u64::MAX;
         link.feed.on_time(now_ns, &mut |told| tell(published, told, false, now_ns, context));
+        if let Some(next) = &mut link.next {
+            next.successor.feed_mut().on_time(now_ns, &mut |_| {});
+            let dead = next.successor.feed().wants_reconnect().is_some();
+            if dead && let Some(used) = next.connection.stream() {
+                self.ask(index, used, wire::CLOSE, "", context);
+                self.lost_next(index, context);
+            }
+        }
         self.after(index, context);
     }
 

@@ -38,6 +38,8 @@ pub struct Settings<E> {
     pub silence_ms: u64,
     /// A stream that says nothing for so long is subscribed again, and then its connection is made again.
     pub stream_silence_ms: u64,
+    /// After so long another connection takes over, a little earlier by chance: venues cut them off after a day.
+    pub connection_life_s: u64,
     /// First delay before connecting again; it doubles with each failure.
     pub reconnect_min_ms: u64,
     /// Greatest delay before connecting again.
@@ -61,6 +63,7 @@ impl<E: Exchange> Default for Settings<E> {
             symbols_per_connection: 50,
             silence_ms: 45_000,
             stream_silence_ms: 300_000,
+            connection_life_s: 23 * 3_600,
             reconnect_min_ms: 250,
             reconnect_max_ms: 30_000,
             exchange: PhantomData,
@@ -119,6 +122,9 @@ impl<E: Exchange> mesh_runtime::Settings for Settings<E> {
         }
         self.instruments()?;
         self.candle_seconds()?;
+        if self.connection_life_s < 10 {
+            return Err("expected connection_life_s of at least 10".to_owned());
+        }
         if self.symbols_per_connection == 0 || self.book_depth == Some(0) {
             return Err("expected symbols_per_connection and book_depth above 0".to_owned());
         }

@@ -63,11 +63,19 @@ pub struct Simulation {
     down_ns: BTreeMap<InstrumentId, u64>,
     /// How long books took to be live again, ns.
     pub times_to_live_ns: Vec<u64>,
+    /// The venue cuts a connection off after this time.
+    pub life_ns: u64,
+    opened_ns: BTreeMap<u32, u64>,
 }
 
 impl Simulation {
     /// An adapter of an exchange, and a venue with this seed.
     pub fn new<E: Exchange>(seed: u64) -> Self {
+        Self::with::<E>(seed, Settings::default())
+    }
+
+    /// The same with other settings; symbols and depth are the simulation's.
+    pub fn with<E: Exchange>(seed: u64, settings: Settings<E>) -> Self {
         let now_ns = 1_800_000_000_000 * MS_NS;
         let language = E::PLACES.first().expect("a market").language;
         let protocol = match language {
@@ -86,7 +94,7 @@ impl Simulation {
                 symbols.push(symbol);
             }
         }
-        let settings = Settings::<E> { symbols, depth: Some(COMPARED), ..Settings::default() };
+        let settings = Settings::<E> { symbols, depth: Some(COMPARED), ..settings };
         let market = Market::new(&settings, Limits::default(), seed).expect("settings");
         let mut simulation = Self {
             world: World::new(market, now_ns),
@@ -101,6 +109,8 @@ impl Simulation {
             compared: 0,
             down_ns: BTreeMap::new(),
             times_to_live_ns: Vec::new(),
+            life_ns: u64::MAX,
+            opened_ns: BTreeMap::new(),
         };
         simulation.remember(now_ns - STEP_NS);
         simulation
@@ -127,6 +137,7 @@ impl Simulation {
             if after_ns != before_ns {
                 self.remember(after_ns.unwrap_or(now_ns).saturating_sub(STEP_NS));
             }
+            self.cut_off();
             // Answers may ask for more.
             for _ in 0..3 {
                 self.deliver();
@@ -174,6 +185,7 @@ impl Simulation {
                     self.state.hub.tell(mailbox.id, greeting);
                 }
                 self.mailboxes.insert(ask.stream, mailbox);
+                self.opened_ns.insert(ask.stream, now_ns);
                 self.world.packet(ask.stream, wire::CONNECTED, b"");
             }
             wire::CLOSE => {
@@ -208,6 +220,24 @@ impl Simulation {
                 self.answer_later(ask.stream, wire::answer(status, retry_after_s, body.as_bytes()));
             }
             kind => unreachable!("a request of kind {kind}"),
+        }
+    }
+
+    /// Ends connections that have lived too long.
+    fn cut_off(&mut self) {
+        let now_ns = self.world.now_ns;
+        let old: Vec<u32> = self
+            .opened_ns
+            .iter()
+            .filter(|(_, opened_ns)| now_ns.saturating_sub(**opened_ns) >= self.life_ns)
+            .map(|(stream, _)| *stream)
+            .collect();
+        for stream in old {
+            self.opened_ns.remove(&stream);
+            if let Some(mailbox) = self.mailboxes.remove(&stream) {
+                self.state.hub.leave(mailbox.id);
+                self.world.packet(stream, wire::DISCONNECTED, b"a connection lives so long");
+            }
         }
     }
 

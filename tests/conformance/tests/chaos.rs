@@ -10,6 +10,7 @@ use adapter_hyperliquid::Hyperliquid;
 use adapter_kraken::Kraken;
 use adapter_okx::Okx;
 use mesh_adapter::Exchange;
+use mesh_adapter::settings::Settings;
 use simvenue::core::faults::{Fault, Rule};
 use test_conformance::simulation::Simulation;
 
@@ -157,4 +158,52 @@ fn each_kind_of_message_arrives() {
     kinds::<Kraken>(&spot);
     kinds::<Okx>(&[&spot[..], &["mark", "open_interest"]].concat());
     kinds::<Hyperliquid>(&[&spot[..], &["mark", "open_interest"]].concat());
+}
+
+/// Connections that live a minute: another one takes over before each ends.
+fn renews<E: Exchange>() {
+    let settings = Settings::<E> { connection_life_s: 50, ..Settings::default() };
+    let mut simulation = Simulation::with::<E>(seed(), settings);
+    simulation.life_ns = 60 * 1_000_000_000;
+    simulation.run(10);
+    assert!(simulation.is_live(), "{:?}", simulation.world.counts);
+    let (broken, disconnects) = (simulation.world.live.1, simulation.world.cell.counters().get("disconnects"));
+    simulation.run(170);
+    let counters = simulation.world.cell.counters();
+    assert!(counters.get("renewals") >= 3, "{counters:?}");
+    assert_eq!(counters.get("disconnects"), disconnects, "no connection lived to be cut off: {counters:?}");
+    assert_eq!(simulation.world.live.1, broken, "no book was ever not live");
+    for (instrument, trades) in &simulation.world.trades {
+        let whole = trades.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        assert!(whole, "{instrument}: each trade once and in order: {trades:?}");
+    }
+    println!("{}: {counters:?}, {} comparisons", E::ABOUT.name, simulation.compared);
+}
+
+#[test]
+fn another_connection_takes_over_before_the_venue_cuts_it_off() {
+    renews::<Binance>();
+    renews::<Kraken>();
+    renews::<Okx>();
+    renews::<Hyperliquid>();
+}
+
+#[test]
+fn a_book_that_falls_silent_alone_is_seen() {
+    fn sees<E: Exchange>() {
+        let mut simulation = live::<E>();
+        simulation.run(20);
+        let broken = simulation.world.live.1;
+        simulation.fault(Fault::MuteStream, Rule { every: 0, next: 1 });
+        simulation.run(30);
+        assert_eq!(simulation.made(Fault::MuteStream), 1);
+        assert!(simulation.is_live(), "{}: {:?}", E::ABOUT.name, simulation.world.cell.counters());
+        println!("{}: live again after {:?} ns", E::ABOUT.name, simulation.times_to_live_ns);
+        assert!(simulation.world.live.1 > broken, "its book was told to be suspect");
+        assert_eq!(simulation.world.cell.counters().get("disconnects"), 0, "the connection was well");
+    }
+    sees::<Binance>();
+    sees::<Kraken>();
+    sees::<Okx>();
+    sees::<Hyperliquid>();
 }

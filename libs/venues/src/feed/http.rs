@@ -87,6 +87,14 @@ impl Asking {
         Self { language, depth, lists, books: BTreeMap::new(), paused_until_ns: 0 }
     }
 
+    /// The lists are asked for when another connection would have asked for them.
+    pub(super) fn take_lists(&mut self, other: &Self) {
+        self.lists.clone_from(&other.lists);
+        // An answer that is on its way is the other's.
+        self.lists.iter_mut().for_each(|(_, due)| due.asked = false);
+        self.paused_until_ns = other.paused_until_ns;
+    }
+
     /// A snapshot of this book is wanted, and changes that it will have to meet are kept.
     pub(super) fn want_book(&mut self, instrument: InstrumentId, now_ns: u64) {
         self.books.entry(instrument).or_insert(Due::at(now_ns));

@@ -20,6 +20,9 @@ pub enum Fault {
     Malformed,
     /// A connection stays open and is told nothing more. Counts deliveries to connections.
     Mute,
+    /// A stream of a book says nothing more on a connection until it is subscribed there again. Counts deliveries of depth
+    /// events to connections.
+    MuteStream,
     /// A connection is closed without a word. Counts deliveries to connections.
     Disconnect,
     /// All connections are told that the venue shuts down, and closed. Counts frames of streams.

@@ -2,7 +2,7 @@
 //!
 //! Each has a bounded queue. One that lets it fill is disconnected, as the venue does: nobody waits for a slow client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
@@ -80,6 +80,8 @@ struct Client {
     queue: mpsc::Sender<Outgoing>,
     cut: Arc<Notify>,
     muted: bool,
+    /// Streams that say nothing more until they are subscribed again.
+    mute_streams: BTreeSet<String>,
 }
 
 /// What a delivery did.
@@ -116,7 +118,13 @@ impl Hub {
         let cut = Arc::new(Notify::new());
         self.clients.insert(
             self.last_id,
-            Client { session: session.into(), queue: sender, cut: Arc::clone(&cut), muted: false },
+            Client {
+                session: session.into(),
+                queue: sender,
+                cut: Arc::clone(&cut),
+                muted: false,
+                mute_streams: BTreeSet::new(),
+            },
         );
         Some(Mailbox { id: self.last_id, queue, cut })
     }
@@ -143,10 +151,13 @@ impl Hub {
 
     /// Takes a text from a connection of Binance; `None` where there is nothing to answer.
     pub fn on_text(&mut self, id: u64, text: &str, now_ns: u64, faults: &mut Faults) -> Option<Reaction> {
-        let client = self.clients.get_mut(&id)?;
-        let Session::Binance(session) = &mut client.session else { return None };
+        let Client { session: Session::Binance(session), mute_streams, muted, .. } = self.clients.get_mut(&id)? else {
+            return None;
+        };
         let reaction = session.on_text(text, now_ns, faults);
-        if client.muted { None } else { Some(reaction) }
+        // What is not subscribed any more is not mute either.
+        mute_streams.retain(|stream| session.wants(stream));
+        (!*muted).then_some(reaction)
     }
 
     /// What a text from a connection of another venue wants; empty for one of Binance.
@@ -162,6 +173,13 @@ impl Hub {
         match &mut self.clients.get_mut(&id)?.session {
             Session::Public(session) => Some(session),
             Session::Binance(_) => None,
+        }
+    }
+
+    /// A stream of a connection is subscribed anew.
+    pub fn unmute(&mut self, id: u64, stream: &str) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.mute_streams.remove(stream);
         }
     }
 
@@ -195,7 +213,11 @@ impl Hub {
                 return false;
             }
             client.muted = faults.strikes(Fault::Mute);
-            if client.muted {
+            if client.muted || client.mute_streams.contains(&frame.stream) {
+                return true;
+            }
+            if frame.is_depth() && faults.strikes(Fault::MuteStream) {
+                client.mute_streams.insert(frame.stream.clone());
                 return true;
             }
             let text = if client.session.is_combined() {

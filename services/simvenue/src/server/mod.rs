@@ -137,6 +137,7 @@ impl State {
                         continue;
                     };
                     hub.tell(id, answer);
+                    hub.unmute(id, &stream);
                     if venue.faults.strikes(Fault::SilentSubscription) {
                         continue;
                     }
