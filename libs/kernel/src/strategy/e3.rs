@@ -4,14 +4,13 @@
 use crate::bar::Bar;
 use crate::context::input;
 use crate::decision::{Gate, Side, Tier};
-use crate::digest::Digest;
 use crate::indicators::market::body_over_atr;
-use crate::indicators::{Adx, Atr, RealisedVolatility, ZScore};
-use crate::math::{abs, min, ratio};
+use crate::math::abs;
 use crate::params::{ParamError, trade_params};
 use crate::strategy::Input;
-use crate::strategy::condition::{Condition, at_least, at_most, bits, condition, first_failed};
-use crate::strategy::series::{FromSeries, SeriesKey};
+use crate::strategy::condition::{Condition, Needed, at_least, at_most, condition, of_side, side_of, tier_of, wish};
+use crate::strategy::features::features;
+use crate::strategy::series::{FromSeries, SeriesKey, Streamed};
 use crate::trader::Wish;
 
 /// Longest window of volumes and returns.
@@ -128,76 +127,17 @@ pub mod reason {
 /// All that E3 remembers.
 pub type State = crate::strategy::State<E3>;
 
-/// What the indicators say of one bar.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Features {
+features! {
     /// Average true range, in the quote currency.
-    pub atr: f64,
+    atr,
     /// Body over the average true range, positive where the bar rose.
-    pub body_over_atr: f64,
+    body_over_atr,
     /// Volume z-score.
-    pub volume_z: f64,
+    volume_z,
     /// Realised volatility of a bar, bp.
-    pub realised_vol_bp: f64,
+    realised_vol_bp,
     /// ADX, 0 to 100.
-    pub adx: f64,
-}
-
-impl crate::strategy::Features for Features {
-    fn atr(&self) -> f64 {
-        self.atr
-    }
-
-    fn digest_into(&self, digest: Digest) -> Digest {
-        let digest = digest.f64(self.atr).f64(self.body_over_atr).f64(self.volume_z);
-        digest.f64(self.realised_vol_bp).f64(self.adx)
-    }
-}
-
-/// The indicators of E3.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Indicators {
-    atr: Atr,
-    volume: ZScore<WINDOW>,
-    volatility: RealisedVolatility<WINDOW>,
-    adx: Adx,
-}
-
-impl crate::strategy::Indicators for Indicators {
-    type Params = Params;
-    type Features = Features;
-
-    fn new(params: &Params) -> Self {
-        Self {
-            atr: Atr::new(params.atr_period),
-            volume: ZScore::new(params.volume_period),
-            volatility: RealisedVolatility::new(params.volatility_period),
-            adx: Adx::new(params.adx_period),
-        }
-    }
-
-    fn take(&mut self, bar: &Bar) {
-        self.atr.update(bar);
-        self.volume.take(bar.volume);
-        self.volatility.take(bar.close);
-        self.adx.update(bar);
-    }
-
-    fn features(&self, bar: &Bar) -> Features {
-        let atr = self.atr.value().unwrap_or(0.0);
-        Features {
-            atr,
-            body_over_atr: body_over_atr(bar, atr),
-            volume_z: self.volume.score(bar.volume).unwrap_or(0.0),
-            realised_vol_bp: self.volatility.value().unwrap_or(0.0) * 1e4,
-            adx: self.adx.value().unwrap_or(0.0),
-        }
-    }
-
-    fn digest_into(&self, digest: Digest) -> Digest {
-        let digest = self.volume.digest_into(self.atr.digest_into(digest));
-        self.adx.digest_into(self.volatility.digest_into(digest))
-    }
+    adx,
 }
 
 /// E3 remembers nothing of its signal.
@@ -208,39 +148,13 @@ impl crate::strategy::Strategy for E3 {
     const NAME: &'static str = "e3";
     type Params = Params;
     type Features = Features;
-    type Indicators = Indicators;
+    type Indicators = Streamed<Self, 4>;
 
     fn wish<const WHY: bool>(&mut self, p: &Params, input: &Input<'_, Features>, _held: Side) -> Wish {
         let features = input.features;
-        let side = match features.body_over_atr {
-            body if body > 0.0 => Side::Long,
-            body if body < 0.0 => Side::Short,
-            _ => Side::Flat,
-        };
-        let conditions = conditions(p, input, side);
-        let (gate, gate_value, gate_threshold) = first_failed(&conditions);
-        let passed = gate == Gate::Passed;
-        let direction = match side {
-            Side::Flat => 0,
-            Side::Long => reason::UP,
-            Side::Short => reason::DOWN,
-        };
-        Wish {
-            enter: if passed { side } else { Side::Flat },
-            // Only a bar that would be entered on speaks against a position.
-            leave: if passed { side.opposite() } else { Side::Flat },
-            support: if passed { side } else { Side::Flat },
-            tier: if passed { tier(p, features) } else { Tier::None },
-            strength: features.adx,
-            reasons: bits(&conditions) | direction,
-            gate,
-            gate_value,
-            gate_threshold,
-        }
-    }
-
-    fn digest_into(&self, digest: Digest) -> Digest {
-        digest
+        let side = side_of(features.body_over_atr);
+        let direction = of_side(side, reason::UP, reason::DOWN);
+        wish(&conditions(p, input, side), side, || tier(p, features), features.adx, direction)
     }
 }
 
@@ -272,37 +186,31 @@ impl FromSeries for E3 {
 fn conditions(p: &Params, input: &Input<'_, Features>, side: Side) -> [Condition; 10] {
     const NEEDED: u32 = input::BOOK_IMBALANCE | input::PREMIUM | input::SPREAD | input::FUNDING;
     let (features, context) = (input.features, input.context);
-    let missing = context.missing(NEEDED);
-    // Every input is there where the conditions after `missing_input` are asked.
-    let known = |x: Option<f64>| x.filter(|_| missing == 0).unwrap_or(0.0);
+    let inputs = Needed::of(context, NEEDED);
     let sign = side.sign();
     let allowed = side == Side::Long || (side == Side::Short && p.allow_short);
     let volatility = features.realised_vol_bp;
-    let imbalance = known(context.book_imbalance) * sign;
-    let given = |c: Condition| Condition { holds: c.holds && missing == 0, ..c };
+    let [imbalance, premium, spread, funding] =
+        [context.book_imbalance, context.premium_pct, context.spread_bp, context.funding_bp_8h]
+            .map(|x| inputs.known(x));
     [
         at_least(Gate::Body, reason::BODY, features.body_over_atr * sign, p.body_over_atr_min),
         condition(Gate::Trend, reason::SIDE, allowed, sign, 0.0),
         at_least(Gate::VolumeZ, reason::VOLUME_Z, features.volume_z, p.volume_z_min),
         at_least(Gate::RealisedVol, reason::REALISED_VOL_MIN, volatility, p.realised_vol_min_bp),
         at_most(Gate::RealisedVol, reason::REALISED_VOL_MAX, volatility, p.realised_vol_max_bp),
-        condition(Gate::MissingInput, reason::INPUTS, missing == 0, f64::from(missing), f64::from(NEEDED)),
-        given(at_least(Gate::BookImbalance, reason::BOOK_IMBALANCE, imbalance, p.book_imbalance_min)),
-        given(at_most(Gate::Premium, reason::PREMIUM, known(context.premium_pct) * sign, p.premium_max_pct)),
-        given(at_most(Gate::Spread, reason::SPREAD, known(context.spread_bp), p.spread_max_bp)),
-        given(at_most(Gate::Funding, reason::FUNDING, known(context.funding_bp_8h) * sign, p.funding_max_bp)),
+        inputs.are_there(reason::INPUTS),
+        inputs.given(at_least(Gate::BookImbalance, reason::BOOK_IMBALANCE, imbalance * sign, p.book_imbalance_min)),
+        inputs.given(at_most(Gate::Premium, reason::PREMIUM, premium * sign, p.premium_max_pct)),
+        inputs.given(at_most(Gate::Spread, reason::SPREAD, spread, p.spread_max_bp)),
+        inputs.given(at_most(Gate::Funding, reason::FUNDING, funding * sign, p.funding_max_bp)),
     ]
 }
 
 /// How far body and volume, both, stand above what an entry asks for.
 fn tier(p: &Params, features: &Features) -> Tier {
-    let multiple = |value: f64, least: f64| if least > 0.0 { ratio(value, least, 0.0) } else { f64::MAX };
-    let body = multiple(abs(features.body_over_atr), p.body_over_atr_min);
-    match min(body, multiple(features.volume_z, p.volume_z_min)) {
-        far if far >= p.tier_high_factor => Tier::High,
-        far if far >= p.tier_medium_factor => Tier::Medium,
-        _ => Tier::Low,
-    }
+    let figures = [(abs(features.body_over_atr), p.body_over_atr_min), (features.volume_z, p.volume_z_min)];
+    tier_of(figures, p.tier_medium_factor, p.tier_high_factor)
 }
 
 #[cfg(test)]

@@ -4,13 +4,12 @@
 use crate::bar::Bar;
 use crate::context::input;
 use crate::decision::{Gate, Side, Tier};
-use crate::digest::Digest;
-use crate::indicators::{Adx, Atr, ZScore};
-use crate::math::{abs, min, ratio};
+use crate::math::abs;
 use crate::params::{ParamError, trade_params};
 use crate::strategy::Input;
-use crate::strategy::condition::{Condition, at_least, at_most, bits, condition, first_failed};
-use crate::strategy::series::{FromSeries, SeriesKey};
+use crate::strategy::condition::{Condition, Needed, at_least, at_most, condition, of_side, side_of, tier_of, wish};
+use crate::strategy::features::features;
+use crate::strategy::series::{FromSeries, SeriesKey, Streamed};
 use crate::trader::Wish;
 
 /// Longest window of volumes.
@@ -99,61 +98,13 @@ pub mod reason {
 /// All that funding fade remembers.
 pub type State = crate::strategy::State<FundingFade>;
 
-/// What the indicators say of one bar.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Features {
+features! {
     /// Average true range, in the quote currency.
-    pub atr: f64,
+    atr,
     /// Volume z-score.
-    pub volume_z: f64,
+    volume_z,
     /// ADX, 0 to 100.
-    pub adx: f64,
-}
-
-impl crate::strategy::Features for Features {
-    fn atr(&self) -> f64 {
-        self.atr
-    }
-
-    fn digest_into(&self, digest: Digest) -> Digest {
-        digest.f64(self.atr).f64(self.volume_z).f64(self.adx)
-    }
-}
-
-/// The indicators of funding fade.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Indicators {
-    atr: Atr,
-    volume: ZScore<WINDOW>,
-    adx: Adx,
-}
-
-impl crate::strategy::Indicators for Indicators {
-    type Params = Params;
-    type Features = Features;
-
-    fn new(params: &Params) -> Self {
-        let (atr, adx) = (Atr::new(params.atr_period), Adx::new(params.adx_period));
-        Self { atr, volume: ZScore::new(params.volume_period), adx }
-    }
-
-    fn take(&mut self, bar: &Bar) {
-        self.atr.update(bar);
-        self.volume.take(bar.volume);
-        self.adx.update(bar);
-    }
-
-    fn features(&self, bar: &Bar) -> Features {
-        Features {
-            atr: self.atr.value().unwrap_or(0.0),
-            volume_z: self.volume.score(bar.volume).unwrap_or(0.0),
-            adx: self.adx.value().unwrap_or(0.0),
-        }
-    }
-
-    fn digest_into(&self, digest: Digest) -> Digest {
-        self.adx.digest_into(self.volume.digest_into(self.atr.digest_into(digest)))
-    }
+    adx,
 }
 
 /// Funding fade remembers nothing of its signal.
@@ -164,40 +115,17 @@ impl crate::strategy::Strategy for FundingFade {
     const NAME: &'static str = "funding_fade";
     type Params = Params;
     type Features = Features;
-    type Indicators = Indicators;
+    type Indicators = Streamed<Self, 3>;
 
     fn wish<const WHY: bool>(&mut self, p: &Params, input: &Input<'_, Features>, held: Side) -> Wish {
         let funding = input.context.funding_bp_8h.filter(|x| x.is_finite());
-        let crowd = match funding.unwrap_or(0.0) {
-            rate if rate > 0.0 => Side::Long,
-            rate if rate < 0.0 => Side::Short,
-            _ => Side::Flat,
-        };
-        let conditions = conditions(p, input, crowd);
-        let (gate, gate_value, gate_threshold) = first_failed(&conditions);
-        let side = if gate == Gate::Passed { crowd.opposite() } else { Side::Flat };
+        let crowd = side_of(funding.unwrap_or(0.0));
         // Funding as those pay it who stand against the position.
         let is_over = funding.is_some_and(|rate| -rate * held.sign() <= p.funding_exit_bp);
-        let direction = match crowd {
-            Side::Flat => 0,
-            Side::Long => reason::FUNDING_POSITIVE,
-            Side::Short => reason::FUNDING_NEGATIVE,
-        };
-        Wish {
-            enter: side,
-            leave: if is_over { held } else { side.opposite() },
-            support: side,
-            tier: if side == Side::Flat { Tier::None } else { tier(p, input) },
-            strength: input.features.adx,
-            reasons: bits(&conditions) | direction,
-            gate,
-            gate_value,
-            gate_threshold,
-        }
-    }
-
-    fn digest_into(&self, digest: Digest) -> Digest {
-        digest
+        let direction = of_side(crowd, reason::FUNDING_POSITIVE, reason::FUNDING_NEGATIVE);
+        let conditions = conditions(p, input, crowd);
+        let wish = wish(&conditions, crowd.opposite(), || tier(p, input), input.features.adx, direction);
+        if is_over { Wish { leave: held, ..wish } } else { wish }
     }
 }
 
@@ -221,19 +149,18 @@ impl FromSeries for FundingFade {
 fn conditions(p: &Params, input: &Input<'_, Features>, crowd: Side) -> [Condition; 7] {
     const NEEDED: u32 = input::PREMIUM | input::SPREAD | input::FUNDING;
     let context = input.context;
-    let missing = context.missing(NEEDED);
-    // Every input is there where the conditions after `missing_input` are asked.
-    let known = |x: Option<f64>| x.filter(|_| missing == 0).unwrap_or(0.0);
-    let given = |c: Condition| Condition { holds: c.holds && missing == 0, ..c };
+    let inputs = Needed::of(context, NEEDED);
+    let [funding, premium, spread] =
+        [context.funding_bp_8h, context.premium_pct, context.spread_bp].map(|x| inputs.known(x));
     let sign = crowd.sign();
     let allowed = crowd == Side::Short || (crowd == Side::Long && p.allow_short);
     let volume = input.features.volume_z;
     [
-        condition(Gate::MissingInput, reason::INPUTS, missing == 0, f64::from(missing), f64::from(NEEDED)),
-        given(at_least(Gate::Funding, reason::FUNDING, abs(known(context.funding_bp_8h)), p.funding_min_bp)),
-        given(at_least(Gate::Premium, reason::PREMIUM, known(context.premium_pct) * sign, p.premium_min_pct)),
+        inputs.are_there(reason::INPUTS),
+        inputs.given(at_least(Gate::Funding, reason::FUNDING, abs(funding), p.funding_min_bp)),
+        inputs.given(at_least(Gate::Premium, reason::PREMIUM, premium * sign, p.premium_min_pct)),
         condition(Gate::Trend, reason::SIDE, allowed, -sign, 0.0),
-        given(at_most(Gate::Spread, reason::SPREAD, known(context.spread_bp), p.spread_max_bp)),
+        inputs.given(at_most(Gate::Spread, reason::SPREAD, spread, p.spread_max_bp)),
         at_least(Gate::VolumeZ, reason::VOLUME_Z_MIN, volume, p.volume_z_min),
         at_most(Gate::VolumeZ, reason::VOLUME_Z_MAX, volume, p.volume_z_max),
     ]
@@ -241,15 +168,10 @@ fn conditions(p: &Params, input: &Input<'_, Features>, crowd: Side) -> [Conditio
 
 /// How far funding and premium, both, stand above what an entry asks for.
 fn tier(p: &Params, input: &Input<'_, Features>) -> Tier {
-    let multiple = |value: Option<f64>, least: f64| {
-        if least > 0.0 { ratio(abs(value.unwrap_or(0.0)), least, 0.0) } else { f64::MAX }
-    };
-    let funding = multiple(input.context.funding_bp_8h, p.funding_min_bp);
-    match min(funding, multiple(input.context.premium_pct, p.premium_min_pct)) {
-        far if far >= p.tier_high_factor => Tier::High,
-        far if far >= p.tier_medium_factor => Tier::Medium,
-        _ => Tier::Low,
-    }
+    let of = |input: Option<f64>, least| (abs(input.unwrap_or(0.0)), least);
+    let (funding, premium) = (input.context.funding_bp_8h, input.context.premium_pct);
+    let figures = [of(funding, p.funding_min_bp), of(premium, p.premium_min_pct)];
+    tier_of(figures, p.tier_medium_factor, p.tier_high_factor)
 }
 
 #[cfg(test)]

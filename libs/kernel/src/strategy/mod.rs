@@ -6,6 +6,7 @@
 
 mod condition;
 pub mod e3;
+mod features;
 pub mod funding_fade;
 pub mod momentum;
 pub mod series;
@@ -102,8 +103,10 @@ pub trait Strategy: Copy + Debug + Default + PartialEq {
         false
     }
 
-    /// Adds its memory to a digest.
-    fn digest_into(&self, digest: Digest) -> Digest;
+    /// Adds its memory to a digest; nothing where it has none.
+    fn digest_into(&self, digest: Digest) -> Digest {
+        digest
+    }
 }
 
 /// What a bar is judged by.

@@ -3,9 +3,12 @@
 //! A configuration names its series by slot; its features at a bar follow from them. From the warm-up on they are, to
 //! the last bit, those of the streaming [`Indicators`](super::Indicators); before it nothing is decided.
 
+use core::marker::PhantomData;
+
 use crate::bar::Bar;
+use crate::digest::Digest;
 use crate::indicators::{Adx, Atr, Bollinger, Ema, RealisedVolatility, Rsi, ZScore};
-use crate::strategy::Strategy;
+use crate::strategy::{Indicators, Strategy};
 
 /// Longest window of a series.
 pub const WINDOW: usize = 256;
@@ -76,6 +79,20 @@ impl SeriesState {
         };
         value.unwrap_or(0.0)
     }
+
+    /// Adds the state to a digest.
+    #[must_use]
+    pub fn digest_into(&self, digest: Digest) -> Digest {
+        match self {
+            Self::Ema(ema) => ema.digest_into(digest),
+            Self::Atr(atr) => atr.digest_into(digest),
+            Self::Adx(adx) => adx.digest_into(digest),
+            Self::Rsi(rsi) => rsi.digest_into(digest),
+            Self::BandWidth(bands) => bands.digest_into(digest),
+            Self::VolumeZ(volume) => volume.digest_into(digest),
+            Self::RealisedVol(volatility) => volatility.digest_into(digest),
+        }
+    }
 }
 
 /// A strategy whose features come from series.
@@ -88,4 +105,37 @@ pub trait FromSeries: Strategy {
 
     /// The features at a bar, the `at`-th valid one, warm-up over; `value(slot, bar)` reads a series.
     fn features(bar: &Bar, at: usize, value: impl Fn(usize, usize) -> f64) -> Self::Features;
+}
+
+/// The series of a configuration, bar by bar: the streaming indicators of a strategy that has no others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Streamed<S, const SLOTS: usize> {
+    states: [SeriesState; SLOTS],
+    values: [f64; SLOTS],
+    strategy: PhantomData<S>,
+}
+
+impl<S: FromSeries, const SLOTS: usize> Indicators for Streamed<S, SLOTS> {
+    type Params = S::Params;
+    type Features = S::Features;
+
+    fn new(params: &S::Params) -> Self {
+        let state = |slot| SeriesState::new(S::series(params, slot));
+        Self { states: core::array::from_fn(state), values: [0.0; SLOTS], strategy: PhantomData }
+    }
+
+    fn take(&mut self, bar: &Bar) {
+        for (state, value) in self.states.iter_mut().zip(&mut self.values) {
+            *value = state.update(bar);
+        }
+    }
+
+    fn features(&self, bar: &Bar) -> S::Features {
+        S::features(bar, 0, |slot, _| self.values.get(slot).copied().unwrap_or(0.0))
+    }
+
+    fn digest_into(&self, digest: Digest) -> Digest {
+        // Values follow from states.
+        self.states.iter().fold(digest, |digest, state| state.digest_into(digest))
+    }
 }

@@ -16,42 +16,30 @@ use crate::indicators::{Adx, Atr, Bollinger, Ema, Rsi, ZScore};
 use crate::math::ratio;
 use crate::regime::Regime;
 use crate::strategy::Input;
+use crate::strategy::features::features;
 use crate::strategy::series::{FromSeries, SeriesKey};
 use crate::trader::Wish;
 
 /// All that momentum remembers.
 pub type State = crate::strategy::State<Momentum>;
 
-/// What the indicators say of one bar.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Features {
+features! {
     /// Fast average of closes.
-    pub ema_fast: f64,
+    ema_fast,
     /// Slow average of closes.
-    pub ema_slow: f64,
+    ema_slow,
     /// Fast less slow average of the bar before.
-    pub spread_before: f64,
+    spread_before,
     /// Average true range, in the quote currency.
-    pub atr: f64,
+    atr,
     /// ADX, 0 to 100.
-    pub adx: f64,
+    adx,
     /// RSI, 0 to 100.
-    pub rsi: f64,
+    rsi,
     /// Width of the Bollinger bands over their middle, bp.
-    pub band_width_bp: f64,
+    band_width_bp,
     /// Volume z-score.
-    pub volume_z: f64,
-}
-
-impl crate::strategy::Features for Features {
-    fn atr(&self) -> f64 {
-        self.atr
-    }
-
-    fn digest_into(&self, digest: Digest) -> Digest {
-        let digest = digest.f64(self.ema_fast).f64(self.ema_slow).f64(self.spread_before).f64(self.atr);
-        digest.f64(self.adx).f64(self.rsi).f64(self.band_width_bp).f64(self.volume_z)
-    }
+    volume_z,
 }
 
 /// The indicators of momentum.
