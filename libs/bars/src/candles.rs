@@ -6,15 +6,16 @@ use mesh_backtest::TimedBar;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use crate::meter::Meter;
-use crate::series::timed_bar;
+use crate::keep::Keep;
+use crate::series::{BySymbol, timed_bar};
 use crate::text::Fault;
 
 const QUERY: &str =
     "SELECT symbol, ts_ms, open, high, low, close, volume FROM candles ORDER BY symbol, CAST(ts_ms AS INTEGER)";
 
-/// All candles of a database, by symbol, in the order of time. It is opened for reading only.
-pub(crate) fn read(path: &Path, meter: &mut Meter) -> Result<Vec<(String, Vec<TimedBar>)>, Fault> {
+/// All candles of a database that are asked for, by symbol, in the order of time; as if they were `given`'s where a symbol is
+/// given. It is opened for reading only.
+pub(crate) fn read(path: &Path, given: Option<&str>, keep: &mut Keep<'_>) -> Result<BySymbol, Fault> {
     let fault = |error: rusqlite::Error| {
         let asked = "expected a table candles (symbol, ts_ms, open, high, low, close, volume)";
         Fault::new(path, format!("{asked}: {error}"))
@@ -23,28 +24,32 @@ pub(crate) fn read(path: &Path, meter: &mut Meter) -> Result<Vec<(String, Vec<Ti
     let database = Connection::open_with_flags(path, flags).map_err(fault)?;
     let mut statement = database.prepare(QUERY).map_err(fault)?;
     let mut rows = statement.query([]).map_err(fault)?;
-    let mut symbols: Vec<(String, Vec<TimedBar>)> = Vec::new();
-    let mut number = 0;
+    let mut symbols = BySymbol::new();
+    let (mut number, mut of) = (0, None);
     while let Some(row) = rows.next().map_err(fault)? {
         number += 1;
-        meter.take(size_of::<TimedBar>(), path)?;
         let wrong = |what| Fault::new(path, format!("candle {number} by symbol and time: {what}"));
-        let (symbol, timed) = candle(row).map_err(wrong)?;
-        match symbols.last_mut() {
-            Some((last, bars)) if *last == symbol => {
-                if bars.last().is_some_and(|before| before.open_ns == timed.open_ns) {
-                    return Err(wrong(format!("{symbol} has two at the same time: drop one of them")));
-                }
-                bars.push(timed);
-            }
-            _ => symbols.push((symbol, vec![timed])),
+        let symbol =
+            row.get_ref(0).map_err(fault)?.as_str().map_err(|_| wrong("expected text in symbol".to_owned()))?;
+        let name = given.unwrap_or(symbol);
+        if of.as_deref() != Some(symbol) {
+            of = Some(symbol.to_owned());
+            symbols.push((name.to_owned(), Vec::new()));
         }
+        if !keep.wants(name) || !keep.row(size_of::<TimedBar>()) {
+            continue;
+        }
+        let timed = candle(row).map_err(wrong)?;
+        let Some((_, bars)) = symbols.last_mut() else { continue };
+        if bars.last().is_some_and(|before| before.open_ns == timed.open_ns) {
+            return Err(wrong(format!("{symbol} has two at the same time: drop one of them")));
+        }
+        bars.push(timed);
     }
     Ok(symbols)
 }
 
-fn candle(row: &Row<'_>) -> Result<(String, TimedBar), String> {
-    let symbol: String = row.get(0).map_err(|_| "expected text in symbol".to_owned())?;
+fn candle(row: &Row<'_>) -> Result<TimedBar, String> {
     let time = number(row, 1, "ts_ms")?;
     if !(0.0..=9e12).contains(&time) || time.fract() != 0.0 {
         return Err(format!("expected ms since 1970 in ts_ms, found {time}"));
@@ -53,7 +58,7 @@ fn candle(row: &Row<'_>) -> Result<(String, TimedBar), String> {
     for ((value, name), column) in values.iter_mut().zip(["open", "high", "low", "close", "volume"]).zip(2..) {
         *value = number(row, column, name)?;
     }
-    Ok((symbol, timed_bar((time as u64, values))))
+    Ok(timed_bar((time as u64, values)))
 }
 
 fn number(row: &Row<'_>, column: usize, name: &str) -> Result<f64, String> {

@@ -11,17 +11,17 @@ use mesh_columns::{Cell, ColumnsError, Kind, Reader};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::meter::Meter;
+use crate::keep::Keep;
 use crate::parquet::{TIMES, is_time, time_ns};
 use crate::series::{Source, files, is_database, is_parquet, symbol_of};
 use crate::text::{Fault, each_line, time_of_ms};
 
 /// The values of all files, by symbol.
-pub(crate) fn read(sources: &[Source], meter: &mut Meter) -> Result<BTreeMap<String, Values>, Fault> {
+pub(crate) fn read(sources: &[Source], keep: &mut Keep<'_>) -> Result<BTreeMap<String, Values>, Fault> {
     let mut all = BTreeMap::new();
     for source in sources {
         for path in files(&source.path)? {
-            let mut into = Into { all: &mut all, source, path: &path, meter };
+            let mut into = Into { all: &mut all, source, path: &path, keep };
             if is_database(&path) {
                 of_database(&mut into)?;
             } else if is_parquet(&path) {
@@ -39,7 +39,7 @@ pub(crate) fn read(sources: &[Source], meter: &mut Meter) -> Result<BTreeMap<Str
 
 /// Sorts what several files hold; two values of one time must be the same.
 fn in_order(symbol: &str, name: &str, values: &mut Vec<TimedValue>, sources: &[Source]) -> Result<(), Fault> {
-    values.sort_by_key(|value| value.time_ns);
+    values.sort_unstable_by_key(|value| value.time_ns);
     values.dedup();
     let Some([twice, _]) = values.array_windows().find(|[a, b]| a.time_ns == b.time_ns) else { return Ok(()) };
     let path = sources.first().map_or_else(Default::default, |source| source.path.clone());
@@ -48,16 +48,16 @@ fn in_order(symbol: &str, name: &str, values: &mut Vec<TimedValue>, sources: &[S
 }
 
 /// Where a file's values go.
-struct Into<'a> {
+struct Into<'a, 'k> {
     all: &'a mut BTreeMap<String, Values>,
     source: &'a Source,
     path: &'a Path,
-    meter: &'a mut Meter,
+    keep: &'a mut Keep<'k>,
 }
 
-impl Into<'_> {
-    fn add(&mut self, symbol: Option<&str>, input: usize, value: TimedValue) -> Result<(), Fault> {
-        self.meter.take(size_of::<TimedValue>(), self.path)?;
+impl Into<'_, '_> {
+    /// Adds a symbol, where it is new, and its value, where that is held.
+    fn add(&mut self, symbol: Option<&str>, input: usize, value: TimedValue) {
         let given = self.source.symbol.as_deref().or(symbol);
         let of_name;
         let symbol = match given {
@@ -70,10 +70,12 @@ impl Into<'_> {
         if !self.all.contains_key(symbol) {
             self.all.insert(symbol.to_owned(), Values::default());
         }
-        if let Some(values) = self.all.get_mut(symbol).and_then(|values| values.get_mut(input)) {
+        if self.keep.wants(symbol)
+            && self.keep.row(size_of::<TimedValue>())
+            && let Some(values) = self.all.get_mut(symbol).and_then(|values| values.get_mut(input))
+        {
             values.push(value);
         }
-        Ok(())
     }
 }
 
@@ -86,7 +88,7 @@ fn expected() -> String {
     format!("any of {}", NAMES.join(", "))
 }
 
-fn of_csv(into: &mut Into<'_>) -> Result<(), Fault> {
+fn of_csv(into: &mut Into<'_, '_>) -> Result<(), Fault> {
     let path = into.path;
     let mut columns: Vec<usize> = Vec::new();
     let mut last_ms = None;
@@ -125,7 +127,7 @@ fn of_csv(into: &mut Into<'_>) -> Result<(), Fault> {
             let name = NAMES.get(*input).copied().unwrap_or_default();
             let value =
                 value.ok_or_else(|| fault(format!("expected a number or nothing in {name}, found `{cell}`")))?;
-            into.add(None, *input, TimedValue { time_ns: ms * 1_000_000, value })?;
+            into.add(None, *input, TimedValue { time_ns: ms * 1_000_000, value });
         }
         Ok(())
     })?;
@@ -135,7 +137,7 @@ fn of_csv(into: &mut Into<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn of_parquet(into: &mut Into<'_>) -> Result<(), Fault> {
+fn of_parquet(into: &mut Into<'_, '_>) -> Result<(), Fault> {
     let path = into.path;
     let fault = |error: ColumnsError| Fault::new(path, error.to_string());
     let file = File::open(path).map_err(|error| Fault::new(path, format!("can't be read: {error}")))?;
@@ -174,14 +176,14 @@ fn of_parquet(into: &mut Into<'_>) -> Result<(), Fault> {
                 if !value.is_finite() {
                     return Err(fault(batch.wrong(column, row, "a number or nothing")));
                 }
-                into.add(symbol, *input, TimedValue { time_ns, value })?;
+                into.add(symbol, *input, TimedValue { time_ns, value });
             }
         }
     }
     Ok(())
 }
 
-fn of_database(into: &mut Into<'_>) -> Result<(), Fault> {
+fn of_database(into: &mut Into<'_, '_>) -> Result<(), Fault> {
     let path = into.path;
     let fault = |error: rusqlite::Error| {
         let asked = format!("expected a table inputs (symbol, ts_ms, and {})", expected());
@@ -217,7 +219,7 @@ fn of_database(into: &mut Into<'_>) -> Result<(), Fault> {
         let ms = ms.ok_or_else(|| wrong("expected ms since 1970 in ts_ms".to_owned()))?;
         for (at, input) in &columns {
             if let Some(value) = cell(*at)? {
-                into.add(Some(&of), *input, TimedValue { time_ns: ms as u64 * 1_000_000, value })?;
+                into.add(Some(&of), *input, TimedValue { time_ns: ms as u64 * 1_000_000, value });
             }
         }
     }
@@ -231,8 +233,7 @@ mod tests {
     use std::fs;
 
     fn read_one(path: &Path) -> Result<BTreeMap<String, Values>, String> {
-        read(&[Source { symbol: None, path: path.to_owned() }], &mut Meter::default())
-            .map_err(|fault| fault.to_string())
+        read(&[Source { symbol: None, path: path.to_owned() }], &mut Keep::all()).map_err(|fault| fault.to_string())
     }
 
     const CSV: &str = "ts_ms,spread_bp,book_imbalance\n1000,1.5,-0.25\n2000,,0.5\n";
@@ -269,7 +270,7 @@ mod tests {
         assert_eq!(read_one(&path).unwrap(), of_csv);
         // The same values of two files are there once; others contradict.
         let twice = Source { symbol: Some("AAA".to_owned()), path: csv };
-        let again = |other: &Source| read(&[twice.clone(), other.clone()], &mut Meter::default());
+        let again = |other: &Source| read(&[twice.clone(), other.clone()], &mut Keep::all());
         assert_eq!(again(&twice).unwrap(), of_csv);
         let other = Source { symbol: Some("AAA".to_owned()), path: dir.path().join("other.csv") };
         fs::write(&other.path, "ts_ms,spread_bp\n1000,9\n").unwrap();

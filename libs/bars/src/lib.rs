@@ -2,10 +2,10 @@
 
 mod candles;
 mod inputs;
-mod meter;
+mod keep;
 mod parquet;
 mod series;
 pub mod text;
 
-pub use series::{Source, Wanted, bars, files, series};
+pub use series::{ReadError, Source, Wanted, bars, files, series};
 pub use text::Fault;

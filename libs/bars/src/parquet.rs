@@ -8,7 +8,8 @@ use mesh_backtest::TimedBar;
 use mesh_columns::{Batch, Cell, ColumnsError, Kind, Reader};
 use mesh_kernel::Bar;
 
-use crate::meter::Meter;
+use crate::keep::Keep;
+use crate::series::BySymbol;
 use crate::text::Fault;
 
 /// What the column of open times is called: times, or whole numbers of ms since 1970.
@@ -21,11 +22,9 @@ const LAST_MS: u64 = 9_000_000_000_000;
 const TIME_COLUMN: usize = 0;
 const SYMBOL_COLUMN: usize = 1 + VALUES.len();
 
-/// Bars by symbol, none where the file does not say which.
-pub(crate) type BySymbol = Vec<(Option<String>, Vec<TimedBar>)>;
-
-/// All bars of a file, by symbol where it has such a column, each in the order of time.
-pub(crate) fn read(path: &Path, meter: &mut Meter) -> Result<BySymbol, Fault> {
+/// All bars of a file that are asked for, by symbol, each in the order of time: as if they were `given`'s where a symbol is
+/// given, else of the file's column of symbols, else of its name.
+pub(crate) fn read(path: &Path, given: Option<&str>, of_name: &str, keep: &mut Keep<'_>) -> Result<BySymbol, Fault> {
     let fault = |error: ColumnsError| Fault::new(path, error.to_string());
     let file = File::open(path).map_err(|error| Fault::new(path, format!("can't be read: {error}")))?;
     let reader = Reader::new(file).map_err(fault)?;
@@ -41,11 +40,19 @@ pub(crate) fn read(path: &Path, meter: &mut Meter) -> Result<BySymbol, Fault> {
     names.extend(VALUES.map(value));
     names.extend(named(SYMBOL).filter(|field| field.kind == Kind::Text).map(|field| field.name.clone()));
     let mut batches = reader.read(&names.iter().map(String::as_str).collect::<Vec<_>>()).map_err(fault)?;
-    let mut symbols = Symbols::default();
+    let mut symbols = Symbols(BySymbol::new());
     while let Some(batch) = batches.next_batch().map_err(fault)? {
         for row in 0..batch.rows() {
-            meter.take(size_of::<TimedBar>(), path)?;
-            symbols.add(&batch, row).map_err(fault)?;
+            let symbol = match batch.cell(SYMBOL_COLUMN, row) {
+                Cell::Text(symbol) => symbol,
+                _ if batch.columns().len() > SYMBOL_COLUMN => {
+                    return Err(fault(batch.wrong(SYMBOL_COLUMN, row, "a symbol")));
+                }
+                _ => of_name,
+            };
+            let symbol = given.unwrap_or(symbol);
+            let is_held = keep.wants(symbol) && keep.row(size_of::<TimedBar>());
+            symbols.add(symbol, is_held.then_some((&batch, row))).map_err(fault)?;
         }
     }
     if symbols.0.is_empty() {
@@ -59,24 +66,18 @@ pub(crate) fn is_time(kind: Kind) -> bool {
 }
 
 /// Bars by symbol, in the order in which the symbols come.
-#[derive(Default)]
 struct Symbols(BySymbol);
 
 impl Symbols {
-    fn add(&mut self, batch: &Batch, row: usize) -> Result<(), ColumnsError> {
-        let timed = timed_bar(batch, row)?;
-        let symbol = match batch.cell(SYMBOL_COLUMN, row) {
-            Cell::Text(symbol) => Some(symbol),
-            _ if batch.columns().len() > SYMBOL_COLUMN => return Err(batch.wrong(SYMBOL_COLUMN, row, "a symbol")),
-            _ => None,
-        };
+    /// Adds a symbol, where it is new, and its row, where that is held.
+    fn add(&mut self, symbol: &str, row: Option<(&Batch, usize)>) -> Result<(), ColumnsError> {
         // Most rows are of the symbol before.
-        let place = self.0.iter().rposition(|(known, _)| known.as_deref() == symbol);
-        let Some(place) = place else {
-            self.0.push((symbol.map(str::to_owned), vec![timed]));
-            return Ok(());
-        };
-        let Some((_, bars)) = self.0.get_mut(place) else { return Ok(()) };
+        let place = self.0.iter().rposition(|(known, _)| known == symbol).unwrap_or_else(|| {
+            self.0.push((symbol.to_owned(), Vec::new()));
+            self.0.len() - 1
+        });
+        let (Some((_, bars)), Some((batch, row))) = (self.0.get_mut(place), row) else { return Ok(()) };
+        let timed = timed_bar(batch, row)?;
         if let Some(last) = bars.last().filter(|last| last.open_ns >= timed.open_ns) {
             let after = format!("a time after {} ns: sort the rows and drop repeats", last.open_ns);
             return Err(batch.wrong(TIME_COLUMN, row, after));
@@ -117,7 +118,7 @@ mod tests {
     use std::path::PathBuf;
 
     fn read_all(path: &Path) -> Result<BySymbol, Fault> {
-        read(path, &mut Meter::default())
+        read(path, None, "name", &mut Keep::all())
     }
 
     type Row = (&'static str, i64, f64);
@@ -147,7 +148,7 @@ mod tests {
         let times = written(dir.path(), "times", ("Timestamp", Kind::Time), false, &rows);
         let read_ms = read_all(&ms).unwrap();
         assert_eq!(read_ms, read_all(&times).unwrap());
-        assert_eq!((read_ms.len(), &read_ms[0].0, read_ms[0].1[1].bar.close), (1, &None, 2.5));
+        assert_eq!((read_ms.len(), read_ms[0].0.as_str(), read_ms[0].1[1].bar.close), (1, "name", 2.5));
     }
 
     #[test]
@@ -155,7 +156,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let rows = [("BTC", 1, 1.0), ("ETH", 1, 2.0), ("BTC", 2, 3.0)];
         let read = read_all(&written(dir.path(), "f", ("open_time", Kind::I64), true, &rows)).unwrap();
-        let found: Vec<_> = read.iter().map(|(symbol, bars)| (symbol.as_deref().unwrap(), bars.len())).collect();
+        let found: Vec<_> = read.iter().map(|(symbol, bars)| (symbol.as_str(), bars.len())).collect();
         assert_eq!(found, [("BTC", 2), ("ETH", 1)]);
     }
 

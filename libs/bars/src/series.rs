@@ -1,6 +1,7 @@
 //! Bars and funding from files: CSV, Parquet, SQLite, and folders of them. What several files say of one symbol is joined.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +10,9 @@ use mesh_kernel::Bar;
 
 use crate::candles;
 use crate::inputs;
-use crate::meter::Meter;
-use crate::parquet::{self, BySymbol};
-use crate::text::{Fault, Rows, each_line, rows};
+use crate::keep::Keep;
+use crate::parquet;
+use crate::text::{Fault, Rows, each_line};
 
 /// Header of bars: open time, prices, volume of the base.
 const BARS_HEADER: &str = "ts_ms,open,high,low,close,volume";
@@ -83,32 +84,46 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
     Ok(found)
 }
 
+/// Bars by symbol. One whose bars are not asked for has none.
+pub(crate) type BySymbol = Vec<(String, Vec<TimedBar>)>;
+
 /// Bars of a file that has one symbol.
 ///
 /// # Errors
 /// Where it can't be read, is no such file, or has several symbols.
 pub fn bars(path: &Path) -> Result<Vec<TimedBar>, Fault> {
-    let mut symbols = of_file(path, &mut Meter::default())?;
+    let mut symbols = of_file(&Source { symbol: None, path: path.to_owned() }, path, &mut Keep::all())?;
     match (symbols.pop(), symbols.len()) {
         (Some((_, bars)), 0) => Ok(bars),
         (_, others) => Err(Fault::new(path, format!("expected bars of one symbol, found {} symbols", others + 1))),
     }
 }
 
-/// Bars of a file, by symbol where the file says which.
-fn of_file(path: &Path, meter: &mut Meter) -> Result<BySymbol, Fault> {
+/// Bars of one of a source's files.
+fn of_file(source: &Source, path: &Path, keep: &mut Keep<'_>) -> Result<BySymbol, Fault> {
+    let given = source.symbol.as_deref();
     if is_database(path) {
-        return Ok(candles::read(path, meter)?.into_iter().map(|(symbol, bars)| (Some(symbol), bars)).collect());
+        return candles::read(path, given, keep);
     }
-    if is_parquet(path) { parquet::read(path, meter) } else { Ok(vec![(None, csv(path, meter)?)]) }
+    let of_name = given.map_or_else(|| symbol_of(path), str::to_owned);
+    if is_parquet(path) {
+        return parquet::read(path, given, &of_name, keep);
+    }
+    let bars = if keep.wants(&of_name) { csv(path, keep)? } else { Vec::new() };
+    Ok(vec![(of_name, bars)])
 }
 
-fn csv(path: &Path, meter: &mut Meter) -> Result<Vec<TimedBar>, Fault> {
+fn csv(path: &Path, keep: &mut Keep<'_>) -> Result<Vec<TimedBar>, Fault> {
     let mut rows = Rows::<5>::new(BARS_HEADER);
     each_line(path, |number, line| {
-        meter.take(size_of::<TimedBar>(), path)?;
+        if number > 1 && !keep.row(size_of::<TimedBar>()) {
+            return Ok(());
+        }
         rows.line(path, number, line)
     })?;
+    if keep.beyond().is_some() {
+        return Ok(Vec::new());
+    }
     // As large as a row: the memory is used again.
     Ok(rows.end(path)?.into_iter().map(timed_bar).collect())
 }
@@ -134,7 +149,7 @@ impl Joined {
         if follows {
             return Ok(());
         }
-        bars.sort_by_key(|timed| timed.open_ns);
+        bars.sort_unstable_by_key(|timed| timed.open_ns);
         bars.dedup();
         match bars.array_windows().find(|[a, b]| a.open_ns == b.open_ns) {
             Some([twice, _]) => {
@@ -162,24 +177,61 @@ pub struct Wanted {
     pub most_bytes: Option<u64>,
 }
 
+/// Series that can't be had.
+#[derive(Debug)]
+pub enum ReadError {
+    /// Something is wrong with a file.
+    Fault(Fault),
+    /// More is there than may be held.
+    Memory {
+        /// What bars, funding and inputs take.
+        needed_bytes: u64,
+        /// What they may take.
+        most_bytes: u64,
+    },
+}
+
+impl From<Fault> for ReadError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Memory { needed_bytes, most_bytes } => {
+                write!(f, "bars, funding and inputs take {needed_bytes} bytes, and may take {most_bytes}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
 /// All series, each with the funding and the inputs of its symbol.
 ///
 /// # Errors
 /// Where a file can't be read or is no such file, two files contradict each other, a symbol that is asked for has no bars, or
 /// more than what may be held is there.
-pub fn series(wanted: &Wanted) -> Result<Vec<Series>, Fault> {
-    let mut meter = Meter::new(wanted.most_bytes.unwrap_or(u64::MAX));
+pub fn series(wanted: &Wanted) -> Result<Vec<Series>, ReadError> {
+    let most_bytes = wanted.most_bytes.unwrap_or(u64::MAX);
+    let mut keep = Keep::new(&wanted.symbols, most_bytes);
     let mut joined = Joined::default();
     for source in &wanted.bars {
         for path in files(&source.path)? {
-            for (symbol, bars) in of_file(&path, &mut meter)? {
-                let symbol = source.symbol.clone().or(symbol).unwrap_or_else(|| symbol_of(&path));
+            for (symbol, bars) in of_file(source, &path, &mut keep)? {
                 joined.add(&path, &symbol, bars)?;
             }
         }
     }
-    let mut fundings: BTreeMap<String, Vec<Funding>> = wanted.funding.iter().map(funding).collect::<Result<_, _>>()?;
-    let mut inputs = inputs::read(&wanted.inputs, &mut meter)?;
+    let mut fundings: BTreeMap<String, Vec<Funding>> =
+        wanted.funding.iter().map(|source| funding(source, &mut keep)).collect::<Result<_, _>>()?;
+    let mut inputs = inputs::read(&wanted.inputs, &mut keep)?;
+    if let Some(needed_bytes) = keep.beyond() {
+        return Err(ReadError::Memory { needed_bytes, most_bytes });
+    }
     let found: Vec<&str> = joined.0.iter().map(|(symbol, _)| symbol.as_str()).collect();
     let is_known = |symbol: &str| found.contains(&symbol);
     let asked = wanted.symbols.iter().chain(fundings.keys()).chain(inputs.keys());
@@ -187,22 +239,34 @@ pub fn series(wanted: &Wanted) -> Result<Vec<Series>, Fault> {
         let first = wanted.bars.first().map_or_else(PathBuf::new, |source| source.path.clone());
         let found = found.join(", ");
         let what = format!("no bars of {name}, found {found}: name a file's symbol as SYMBOL=FILE");
-        return Err(Fault::new(&first, what));
+        return Err(Fault::new(&first, what).into());
     }
-    let is_wanted = |symbol: &String| wanted.symbols.is_empty() || wanted.symbols.contains(symbol);
     let mut series_of = |(symbol, bars): (String, Vec<TimedBar>)| Series {
         funding: fundings.remove(&symbol).unwrap_or_default(),
         inputs: inputs.remove(&symbol).unwrap_or_default(),
         symbol,
         bars,
     };
-    Ok(joined.0.into_iter().filter(|(symbol, _)| is_wanted(symbol)).map(&mut series_of).collect())
+    Ok(joined.0.into_iter().filter(|(symbol, _)| keep.wants(symbol)).map(&mut series_of).collect())
 }
 
-fn funding(source: &Source) -> Result<(String, Vec<Funding>), Fault> {
-    let rows = rows::<1>(&source.path, FUNDING_HEADER)?;
+fn funding(source: &Source, keep: &mut Keep<'_>) -> Result<(String, Vec<Funding>), Fault> {
     let symbol = source.symbol.clone().unwrap_or_else(|| symbol_of(&source.path));
-    Ok((symbol, rows.into_iter().map(|(ms, [rate])| Funding { time_ns: ms * MS, rate }).collect()))
+    if !keep.wants(&symbol) {
+        return Ok((symbol, Vec::new()));
+    }
+    let mut rows = Rows::<1>::new(FUNDING_HEADER);
+    each_line(&source.path, |number, line| {
+        if number > 1 && !keep.row(size_of::<Funding>()) {
+            return Ok(());
+        }
+        rows.line(&source.path, number, line)
+    })?;
+    if keep.beyond().is_some() {
+        return Ok((symbol, Vec::new()));
+    }
+    let funding = |(ms, [rate]): (u64, [f64; 1])| Funding { time_ns: ms * MS, rate };
+    Ok((symbol, rows.end(&source.path)?.into_iter().map(funding).collect()))
 }
 
 #[cfg(test)]
@@ -235,9 +299,59 @@ mod tests {
         assert_eq!(joined.len(), 1);
         let times: Vec<u64> = joined[0].bars.iter().map(|timed| timed.open_ns / MS).collect();
         assert_eq!((joined[0].symbol.as_str(), times), ("A", vec![1, 2, 3]));
-        let little = series(&Wanted { bars: bars.clone(), most_bytes: Some(200), ..Wanted::default() });
-        assert!(little.unwrap_err().to_string().contains("take more than 0 MB"), "five bars are 240 bytes");
         write("A_3.csv", &row(3, 8.0));
         assert!(all().unwrap_err().to_string().contains("A has another bar at 3"));
+    }
+
+    /// Two symbols of three bars each, in every form; the inputs of both.
+    fn of_every_form(dir: &Path) -> Vec<Source> {
+        let rows = |symbol: &str| -> String { (1..=3).map(|ms| format!("('{symbol}',{ms},9,9,9,9,1),")).collect() };
+        let values = rows("A") + &rows("B");
+        let database = rusqlite::Connection::open(dir.join("both.sqlite")).unwrap();
+        let table = "CREATE TABLE candles (symbol, ts_ms, open, high, low, close, volume)";
+        database
+            .execute_batch(&format!("{table}; INSERT INTO candles VALUES {}", values.trim_end_matches(',')))
+            .unwrap();
+        for symbol in ["A", "B"] {
+            let rows: String = (4..=6).map(|ms| format!("{ms},9,9,9,9,1\n")).collect();
+            fs::write(dir.join(format!("{symbol}.csv")), format!("{BARS_HEADER}\n{rows}")).unwrap();
+        }
+        vec![Source { symbol: None, path: dir.to_owned() }]
+    }
+
+    #[test]
+    fn what_is_not_asked_for_takes_no_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let bars = of_every_form(dir.path());
+        let read = |symbols: &[&str], most_bytes| {
+            let symbols = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
+            series(&Wanted { bars: bars.clone(), symbols, most_bytes, ..Wanted::default() })
+        };
+        let one = 6 * size_of::<TimedBar>() as u64;
+        let all = read(&[], Some(2 * one)).unwrap();
+        assert_eq!(all.iter().map(|one| one.bars.len()).collect::<Vec<_>>(), [6, 6]);
+        assert_eq!(read(&["B"], Some(one)).unwrap(), [all[1].clone()]);
+        assert!(read(&["C"], None).unwrap_err().to_string().contains("no bars of C, found A, B"));
+    }
+
+    #[test]
+    fn what_is_beyond_the_bound_is_counted_and_not_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let bars = of_every_form(dir.path());
+        let funding = vec![Source { symbol: Some("A".into()), path: dir.path().join("funding.txt") }];
+        fs::write(&funding[0].path, format!("{FUNDING_HEADER}\n1,0.1\n2,0.1\n")).unwrap();
+        let inputs = vec![Source { symbol: Some("A".into()), path: dir.path().join("inputs.txt") }];
+        fs::write(&inputs[0].path, "ts_ms,spread_bp,premium_pct\n1,2,\n2,3,4\n").unwrap();
+        let wanted = Wanted { bars, funding, inputs, ..Wanted::default() };
+        let exact = 12 * 48 + 2 * 16 + 3 * 16;
+        for most in [0, 1, 48 * 4, exact - 1] {
+            match series(&Wanted { most_bytes: Some(most), ..wanted.clone() }) {
+                Err(ReadError::Memory { needed_bytes, most_bytes }) => {
+                    assert_eq!((needed_bytes, most_bytes), (exact, most))
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(series(&Wanted { most_bytes: Some(exact), ..wanted }).unwrap().len(), 2);
     }
 }

@@ -144,6 +144,13 @@ pub(crate) struct ExportOptions {
     /// A Parquet file
     #[arg(long, value_name = "FILE")]
     pub(crate) parquet: Option<PathBuf>,
+    /// What each trial returned over the swept part, as CSV: a row a period, a column a trial, as `mesh stats dsr --matrix` and
+    /// `pbo --matrix` take it; - is standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) returns: Option<PathBuf>,
+    /// The symbol of the returns, where there are several
+    #[arg(long, value_name = "SYMBOL", requires = "returns")]
+    pub(crate) symbol: Option<String>,
     /// JSON to standard output, one trial a line; the default where no file is asked for
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,4 +1,7 @@
 //! What a study runs over: each symbol's bars, cut into the part that is swept and the part that only judges the best.
+//!
+//! Files are read within the specification's bound on memory: as they came (series), then symbol by symbol as runs read them
+//! (histories), each series dropped once its history is made.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +9,8 @@ use mesh_backtest::data::check;
 use mesh_backtest::inputs::NAMES;
 use mesh_backtest::watch::Watch;
 use mesh_backtest::{Funding, Series, TimedBar, TimedValue};
-use mesh_bars::{Source, Wanted};
+use mesh_bars::{ReadError, Source, Wanted};
+use mesh_kernel::Bar;
 use mesh_kernel::breadth::Breadth;
 use mesh_kernel::run::RunRules;
 use mesh_study::spec::{Data, Spec, Split};
@@ -22,6 +26,10 @@ pub struct Part {
     pub symbol: String,
     /// Its history.
     pub history: History,
+    /// From the open of the first bar, ns.
+    pub from_ns: u64,
+    /// To the open of the last, ns.
+    pub to_ns: u64,
 }
 
 /// All that trials run over.
@@ -35,42 +43,48 @@ pub struct Prepared {
     pub rules: RunRules,
     /// SHA-256 over all bars, funding and inputs, in hex.
     pub hash: String,
+    /// Most bytes that were held on the way from files to histories.
+    pub reading_bytes: u64,
 }
 
 impl Prepared {
     /// Reads the data of a specification; paths are those of `folder`.
     ///
     /// # Errors
-    /// Where a file can't be read, or there is too little in it.
+    /// Where a file can't be read, there is too little in it, or more than the specification's memory holds.
     pub fn read(spec: &Spec, folder: &Path) -> Result<Self, Failure> {
-        let series = read(&spec.data, folder)?;
-        Self::of(spec, &series)
+        Self::of(spec, read(spec, folder)?)
     }
 
     /// Of series at hand.
     ///
     /// # Errors
-    /// Where they are too short, or unfit for the specification.
-    pub fn of(spec: &Spec, series: &[Series]) -> Result<Self, Failure> {
-        let interval_ns = check(series).map_err(|error| Failure::usage(error.to_string()))?;
+    /// Where they are too short, unfit for the specification, or more than its memory holds.
+    pub fn of(spec: &Spec, series: Vec<Series>) -> Result<Self, Failure> {
+        let interval_ns = check(&series).map_err(|error| Failure::usage(error.to_string()))?;
         if let Some(leader) = spec.data.leader.as_ref().filter(|name| !series.iter().any(|s| s.symbol == **name)) {
             return Err(Failure::usage(format!("[data] leader: {leader} has no bars")));
         }
-        let rules = spec.market.rules(series).map_err(Failure::usage)?;
-        let inputs = inputs(&spec.data, series, interval_ns);
+        let reading_bytes = reading_bytes(&spec.data, &series);
+        if reading_bytes > spec.limits.memory_bytes {
+            let what = format!("bars, and what is made of them, take {} MB", mb(reading_bytes));
+            return Err(too_little(spec, &what, reading_bytes));
+        }
+        let rules = spec.market.rules(&series).map_err(Failure::usage)?;
+        let (hash, inputs) = (hash(&series), inputs(&spec.data, &series, interval_ns));
         let (mut train, mut test) = (Vec::new(), Vec::new());
-        for (series, inputs) in series.iter().zip(&inputs) {
+        for (series, inputs) in series.into_iter().zip(inputs) {
             let cut = match spec.data.split {
                 Split::Fraction(fraction) => (series.bars.len() as f64 * fraction) as usize,
                 Split::At(ns) => series.bars.partition_point(|timed| timed.open_ns < ns),
             };
-            let of = |from: usize, to: usize| part(spec, series, inputs, from..to, &rules);
+            let of = |from: usize, to: usize| part(spec, &series, &inputs, from..to, &rules);
             train.push(of(0, cut)?);
             if cut < series.bars.len() {
                 test.push(of(cut, series.bars.len())?);
             }
         }
-        Ok(Self { train, test, rules, hash: hash(series) })
+        Ok(Self { train, test, rules, hash, reading_bytes })
     }
 
     /// Memory of the histories.
@@ -86,20 +100,80 @@ impl Prepared {
     }
 }
 
-fn read(data: &Data, folder: &Path) -> Result<Vec<Series>, Failure> {
+/// The files of a specification, links and folders followed; paths are those of `folder`.
+///
+/// # Errors
+/// Where a folder can't be listed.
+pub fn files(data: &Data, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for source in data.bars.iter().chain(&data.funding).chain(&data.inputs) {
+        let path = folder.join(Source::parse(source).path);
+        found.extend(mesh_bars::files(&path).map_err(|fault| Failure::usage(fault.to_string()))?);
+    }
+    Ok(found)
+}
+
+fn read(spec: &Spec, folder: &Path) -> Result<Vec<Series>, Failure> {
     let source = |text: &String| {
         let source = Source::parse(text);
         Source { path: folder.join(source.path), ..source }
     };
     let sources = |texts: &[String]| texts.iter().map(source).collect();
+    let data = &spec.data;
     let wanted = Wanted {
         bars: sources(&data.bars),
         funding: sources(&data.funding),
         inputs: sources(&data.inputs),
         symbols: data.symbols.clone(),
-        most_bytes: None,
+        most_bytes: Some(spec.limits.memory_bytes),
     };
-    mesh_bars::series(&wanted).map_err(|fault| Failure::usage(fault.to_string()))
+    mesh_bars::series(&wanted).map_err(|error| match error {
+        ReadError::Fault(fault) => Failure::usage(fault.to_string()),
+        ReadError::Memory { needed_bytes, .. } => {
+            let what = format!("the bars, funding and inputs alone take {} MB", mb(needed_bytes));
+            // Their histories, and a configuration's indicators, are no larger than that again, each.
+            too_little(spec, &what, 3 * needed_bytes)
+        }
+    })
+}
+
+/// Bytes in MB, rounded up.
+pub(crate) const fn mb(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}
+
+/// The bound on memory is below what is needed.
+pub(crate) fn too_little(spec: &Spec, what: &str, enough_bytes: u64) -> Failure {
+    Failure::usage(format!(
+        "[limits] memory_mb: {} are too few: {what}; give at least {}, or fewer bars",
+        spec.limits.memory_bytes >> 20,
+        mb(enough_bytes)
+    ))
+}
+
+/// Most bytes that are held between the files and the histories: series that wait, histories that are made, and what making
+/// one takes.
+fn reading_bytes(data: &Data, series: &[Series]) -> u64 {
+    const NUMBER: usize = size_of::<f64>();
+    // Its bar, its place and its time, a part of the extremes of stretches.
+    const MAKING: usize = size_of::<Bar>() + 3 * NUMBER;
+    let columns = |one: &Series| {
+        let given = one.inputs.iter().filter(|values| !values.is_empty()).count();
+        given + usize::from(data.breadth) + usize::from(data.leader.is_some()) + usize::from(!one.funding.is_empty())
+    };
+    let waiting = |one: &Series| {
+        let values: usize = one.inputs.iter().map(|values| size_of_val(values.as_slice())).sum();
+        let columns = one.bars.len() * NUMBER * columns(one);
+        size_of_val(one.bars.as_slice()) + size_of_val(one.funding.as_slice()) + values + columns
+    };
+    let mut held: usize = series.iter().map(waiting).sum();
+    let mut most = held;
+    for one in series {
+        let making = one.bars.len() * (MAKING + 2 * NUMBER * columns(one));
+        most = most.max(held + making);
+        held = held + making - waiting(one).min(held);
+    }
+    most as u64
 }
 
 /// A path as it is found from anywhere.
@@ -125,7 +199,10 @@ fn part(
     let inputs = inputs_of(inputs.columns().map(|column| column.get(bars.clone()).unwrap_or(&[]).to_vec()));
     let timed = &series.bars[bars];
     let history = History::new(timed, funding(series, timed), inputs, rules.scale, spec.data.period_ns);
-    Ok(Part { symbol: series.symbol.clone(), history: history.map_err(|error| of(error.to_string()))? })
+    let history = history.map_err(|error| of(error.to_string()))?;
+    let at = |timed: Option<&TimedBar>| timed.map_or(0, |timed| timed.open_ns);
+    let (from_ns, to_ns) = (at(timed.first()), at(timed.last()));
+    Ok(Part { symbol: series.symbol.clone(), history, from_ns, to_ns })
 }
 
 /// The funding of some bars: what falls due while they last, and the one before, whose rate is known at their start (nothing

@@ -8,6 +8,7 @@ mod failure;
 mod fingerprint;
 pub mod gpu;
 pub mod progress;
+pub mod returns;
 pub mod run;
 pub mod serve;
 pub mod store;

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Word::Serve { arguments } => Err(serve(&arguments)),
         Word::Run(options) => commands::run::run(&home, &options),
         Word::Resume(options) => commands::run::resume(&home, &options),
-        Word::Check { spec, json } => commands::run::check(&spec, json),
+        Word::Check { spec, json } => commands::check::check(&spec, 0, json),
         Word::Ls { json } => commands::look::ls(&home, json),
         Word::Show { id, spec, json } => commands::look::show(&home, &id, spec, json),
         Word::Top { id, count, by, json } => commands::look::top(&home, &id, count, by.as_deref(), json),

@@ -14,7 +14,7 @@ pub struct At {
     pub trials: u64,
     /// Trials that had ended before this run.
     pub known: u64,
-    /// The best so far; with several goals the first of those that none dominates.
+    /// The best so far; with several goals the best by the first of them.
     pub best: Option<Trial>,
 }
 

@@ -111,7 +111,7 @@ fn are_the_same<S: Swept>(params: &S::Params) {
     // Decisions on cut data are those on the whole.
     assert_eq!(lookahead::find(&series, &settings, 8, |_| Kernel::<S>::new(params)).unwrap(), None);
     for count in [50, 201, 1_777] {
-        let cut = Prepared::of(&spec, &[series[0].truncated(count)]).unwrap();
+        let cut = Prepared::of(&spec, vec![series[0].truncated(count)]).unwrap();
         let cut = &cut.train[0].history;
         assert!((0..count).all(|bar| cut.context(bar) == history.context(bar)), "cut after {count}");
     }
@@ -153,7 +153,7 @@ fn a_later_value_changes_nothing_before_it() {
     let at = 150;
     let changed_ns = moved[0].inputs[2][at].time_ns;
     moved[0].inputs[2].iter_mut().skip(at).for_each(|value| value.value = 0.123);
-    let of = |series: &[Series]| Prepared::of(&spec, series).unwrap();
+    let of = |series: &[Series]| Prepared::of(&spec, series.to_vec()).unwrap();
     let (before, after) = (of(&series), of(&moved));
     let (before, after) = (&before.train[0].history, &after.train[0].history);
     let first = (0..400).find(|bar| before.context(*bar) != after.context(*bar)).unwrap();

@@ -54,6 +54,23 @@ impl Place {
         (output.status.code().unwrap(), text(&output.stderr))
     }
 
+    /// What is said in the end, and the most memory that was held on the way, MB.
+    fn peak(&self, arguments: &[&str]) -> (String, u64) {
+        let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let mut most_kb = 0;
+        while child.try_wait().unwrap().is_none() {
+            let text = fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kb = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            most_kb = kb.unwrap_or(0).max(most_kb);
+            thread::yield_now();
+        }
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        (text(&output.stderr), most_kb.div_ceil(1 << 10))
+    }
+
     /// Runs the specification, and everything that its export says.
     fn study(&self, more: &[&str]) -> String {
         let done = self.json(&[&["run", "spec.toml", "--cpu", "--json"], more].concat());
@@ -189,17 +206,69 @@ fn what_changed_is_refused() {
 
 #[test]
 fn memory_is_bounded_or_refused() {
-    // 200,000 bars are 9.5 MB, and a series of theirs 1.6 MB.
-    let place = Place::new(200_000, &spec("kind = 'random'", "", 8, "memory_mb = 9"));
+    // 200,000 bars are 9.2 MB as they are read; a configuration's indicators 1.5 MB each.
+    let place = Place::new(200_000, "");
+    let write = |memory_mb: u64| {
+        let text = spec("kind = 'random'", "", 8, &format!("memory_mb = {memory_mb}"));
+        fs::write(place.path("spec.toml"), text).unwrap();
+    };
+    let asked_for = |said: &str| -> u64 {
+        assert!(said.contains("[limits] memory_mb: ") && said.contains(" are too few: "), "{said}");
+        said.split("give at least ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap()
+    };
+    // Refused while it reads, with what is enough.
+    write(9);
     let (code, said) = place.fails(&["run", "spec.toml", "--cpu", "--json"]);
-    assert!(code == 2 && said.contains("memory_mb: 9 are too few: the bars take"), "{said}");
-    let enough: u64 = said.split("give at least ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
-    let text = spec("kind = 'random'", "", 8, &format!("memory_mb = {enough}"));
-    fs::write(place.path("spec.toml"), text).unwrap();
-    let output = place.output(&["run", "spec.toml", "--cpu", "--workers", "4"]);
-    assert!(output.status.success(), "{}", self::text(&output.stderr));
-    let said = self::text(&output.stderr);
-    assert!(said.contains(&format!("memory: at most {enough} MB")) && said.contains("1 workers"), "{said}");
+    assert!(code == 2 && said.contains("the bars, funding and inputs alone take 10 MB"), "{said}");
+    write(asked_for(&said));
+    let check = place.json(&["check", "spec.toml", "--json"]);
+    let memory = |name: &str| check["memory"][name].as_u64().unwrap();
+    assert!(memory("least_bytes") >= memory("reading_bytes").max(memory("history_bytes")), "{check}");
+    // One MB below the least it is refused, with that; with that it runs, and takes no more.
+    let least = memory("least_bytes").div_ceil(1 << 20);
+    write(least - 1);
+    let (code, said) = place.fails(&["check", "spec.toml"]);
+    assert!(code == 2 && asked_for(&said) == least, "{said}");
+    write(least);
+    let (said, peak) = place.peak(&["run", "spec.toml", "--cpu", "--workers", "4"]);
+    assert!(said.contains(&format!("memory: at most {least} MB")) && said.contains("1 workers"), "{said}");
+    let (_, program) = Place::new(300, &spec("kind = 'random'", "", 8, "")).peak(&["run", "spec.toml", "--cpu"]);
+    assert!(peak <= program + least, "{peak} MB, of which the program alone {program}; the bound is {least}");
+}
+
+#[test]
+fn a_check_tells_what_is_read_and_known() {
+    let text = spec("kind = 'random'", "", 8, "")
+        .replace("split = 0.7", "split = 0.7\nfunding = ['AAA=funding.csv']\ninputs = ['AAA=inputs.csv']");
+    let place = Place::new(100, &text);
+    let ms = |bar: u64| 1_704_067_200_000 + bar * 3_600_000;
+    fs::write(place.path("funding.csv"), format!("ts_ms,rate\n{},0.0001\n", ms(10))).unwrap();
+    let rows: String = (20..80).map(|bar| format!("{},1.5\n", ms(bar))).collect();
+    fs::write(place.path("inputs.csv"), format!("ts_ms,spread_bp\n{rows}")).unwrap();
+    let check = place.json(&["check", "spec.toml", "--json"]);
+    let (train, test) = (&check["data"][0]["train"], &check["data"][0]["test"]);
+    assert_eq!((train["bars"].as_u64(), test["bars"].as_u64()), (Some(70), Some(30)));
+    assert_eq!(train["from_ns"].as_u64(), Some(ms(0) * 1_000_000));
+    assert_eq!(test["to_ns"].as_u64(), Some(ms(99) * 1_000_000));
+    // A bar knows what is of its close: that of bar 20 is known at bar 19; a value is good for an hour.
+    assert_eq!((train["known"]["spread_bp"].as_u64(), test["known"]["spread_bp"].as_u64()), (Some(51), Some(10)));
+    assert_eq!(train["known"]["funding_bp_8h"].as_u64(), Some(60));
+    let names: Vec<&str> = check["reads"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|path| path.as_str().unwrap().rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(names, ["bars.csv", "funding.csv", "inputs.csv"]);
+    let said = place.succeeds(&["check", "spec.toml"]);
+    for part in [
+        "swept   AAA: 70 bars, 2024-01-01 to 2024-01-03",
+        "spread_bp known at 51",
+        "judges  AAA: 30",
+        "memory  at most 512",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 fn example() -> PathBuf {
@@ -270,6 +339,41 @@ fn an_export_is_the_same_in_every_form() {
     }
 }
 
+/// The matrix of returns has the ratios that the study kept, trial by trial, those that were stopped early too.
+#[test]
+fn the_returns_of_all_trials_are_those_that_were_judged() {
+    let place = Place::new(900, &spec("kind = 'random'", MEDIAN, 60, "chunk = 8"));
+    let csv = place.study(&[]);
+    let id = place.json(&["ls", "--json"])[0]["id"].as_str().unwrap().to_owned();
+    place.succeeds(&["export", &id, "--returns", "returns.csv"]);
+    let matrix = fs::read_to_string(place.path("returns.csv")).unwrap();
+    let mut lines = matrix.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let rows: Vec<Vec<f64>> = lines.map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+    let head: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    let (ratio, state) =
+        ["sharpe_per_period", "state"].map(|name| head.iter().position(|n| *n == name).unwrap()).into();
+    let mut compared = 0;
+    for cells in csv.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>()) {
+        let Some(column) = names.iter().position(|name| *name == format!("trial_{}", cells[0])) else {
+            assert_eq!(cells[state], "invalid");
+            continue;
+        };
+        let returns: Vec<f64> = rows.iter().map(|row| row[column]).collect();
+        let Ok(expected) = cells[ratio].parse::<f64>() else { continue };
+        let found = mesh_optimize::stats::performance::sharpe(&returns).unwrap();
+        assert!(
+            (found - expected).abs() < 1e-9 * expected.abs().max(1.0),
+            "trial {}: {found} and {expected}",
+            cells[0]
+        );
+        compared += 1;
+    }
+    assert!(compared > 20 && names.len() > compared, "{compared} of {}", names.len());
+    let (code, said) = place.fails(&["export", &id, "--returns", "-", "--symbol", "BBB"]);
+    assert!(code == 2 && said.contains("--symbol: expected one of AAA, found BBB"), "{said}");
+}
+
 #[test]
 fn several_symbols_and_goals_are_swept() {
     let text = spec("kind = 'nsga2'\npopulation = 16", "", 64, "chunk = 8")
@@ -286,6 +390,20 @@ fn several_symbols_and_goals_are_swept() {
         assert_eq!(all("total_return"), of("AAA", "total_return").min(of("BBB", "total_return")));
         assert_eq!(all("max_drawdown"), of("AAA", "max_drawdown").max(of("BBB", "max_drawdown")));
     }
+    // What is as good as another is told once, and people see the best by the first goal.
+    let value = |one: &Value, name: &str| one["train"]["all"][name].as_f64().unwrap();
+    let mut pairs: Vec<_> = best.iter().map(|one| (value(one, "total_return"), value(one, "max_drawdown"))).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    assert!(pairs.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1), "{pairs:?}");
+    let other = text.replace("seed = 5", "seed = 6").replace("best = 4", "best = 64");
+    fs::write(place.path("spec.toml"), other).unwrap();
+    let output = place.output(&["run", "spec.toml", "--cpu"]);
+    let (table, said) = (self::text(&output.stdout), self::text(&output.stderr));
+    let told = said.rsplit("best total_return ").next().unwrap().split(' ').next().unwrap().to_owned();
+    let rows =
+        table.lines().skip_while(|line| !line.starts_with("trial  ")).skip(1).take_while(|line| !line.is_empty());
+    let returns: Vec<f64> = rows.map(|row| row.split_whitespace().nth(1).unwrap().parse().unwrap()).collect();
+    assert_eq!(told.parse::<f64>().ok(), returns.iter().copied().reduce(f64::max), "{said}{table}");
 }
 
 #[test]

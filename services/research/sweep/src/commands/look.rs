@@ -1,6 +1,7 @@
 //! `ls`, `show`, `top`, `export`.
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use mesh_optimize::importance::importance;
 use mesh_optimize::{Direction, Outcome, Point};
@@ -236,7 +237,7 @@ pub(crate) fn top(home: &Home, name: &str, count: usize, by: Option<&str>, as_js
             Failure::usage(format!("no figure is called `{by}`; there is: {}", names.join(", ")))
         })?;
         // Losses and costs are wanted small.
-        let is_small = ["max_drawdown", "fees", "volatility"].contains(&by);
+        let is_small = ["max_drawdown", "fees", "volatility", "liquidations"].contains(&by);
         let direction = if is_small { Direction::Minimise } else { Direction::Maximise };
         spec.objective.goals = vec![mesh_study::objective::Goal { metric, direction }];
     }
@@ -259,23 +260,32 @@ pub(crate) fn top(home: &Home, name: &str, count: usize, by: Option<&str>, as_js
 pub(crate) fn export(home: &Home, options: &ExportOptions) -> Result<(), Failure> {
     let (spec, store) = open(home, &options.id)?;
     if let Some(path) = &options.csv {
-        if path.as_os_str() == "-" {
-            to_stdout(|out| write::csv(&spec, &store, out))?;
-        } else {
-            save(path, |file| {
-                let mut out = BufWriter::new(file);
-                write::csv(&spec, &store, &mut out)?;
-                Ok(out.flush()?)
-            })?;
-        }
+        text(path, |out| write::csv(&spec, &store, out))?;
+    }
+    if let Some(path) = &options.returns {
+        let study = study::Study::resumed(home, &options.id)?;
+        let symbol = options.symbol.as_deref();
+        text(path, |out| sweep::returns::csv(&study.spec, &study.prepared, &store, symbol, out))?;
     }
     if let Some(path) = &options.parquet {
         save(path, |file| write::parquet(&spec, &store, file))?;
     }
-    if options.json || (options.csv.is_none() && options.parquet.is_none()) {
+    if options.json || [&options.csv, &options.parquet, &options.returns].iter().all(|path| path.is_none()) {
         to_stdout(|out| write::json_lines(&spec, &store, out))?;
     }
     Ok(())
+}
+
+/// Writes text to a file, or to standard output where that is `-`.
+fn text(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        return to_stdout(write);
+    }
+    save(path, |file| {
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        Ok(out.flush()?)
+    })
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! What each word does.
 
+pub(crate) mod check;
 pub(crate) mod look;
 pub(crate) mod plot;
 pub(crate) mod run;

@@ -1,11 +1,9 @@
-//! `run`, `resume`, `check`.
+//! `run`, `resume`.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use serde_json::json;
 use sweep::Failure;
 use sweep::backend::{Backend, Choice};
 use sweep::progress::{Console, Silent, Watcher};
@@ -13,39 +11,19 @@ use sweep::run::{Ended, Resources, run as run_study};
 use sweep::store::{Home, Store};
 use sweep::study::Study;
 
+use super::check::check;
 use super::{look, say, say_json};
 use crate::cli::{ResumeOptions, RunOptions, Where};
 
 pub(crate) fn run(home: &Home, options: &RunOptions) -> Result<(), Failure> {
     if options.check {
-        return check(&options.spec, options.where_to.json);
+        return check(&options.spec, options.where_to.workers, options.where_to.json);
     }
     go(home, &Study::from_file(&options.spec)?, &options.where_to)
 }
 
 pub(crate) fn resume(home: &Home, options: &ResumeOptions) -> Result<(), Failure> {
     go(home, &Study::resumed(home, &options.id)?, &options.where_to)
-}
-
-pub(crate) fn check(spec: &Path, as_json: bool) -> Result<(), Failure> {
-    let Study { spec, prepared, about } = Study::from_file(spec)?;
-    let test_bars: usize = prepared.test.iter().map(|part| part.history.len()).sum();
-    let symbols: Vec<&str> = prepared.train.iter().map(|part| part.symbol.as_str()).collect();
-    if as_json {
-        return say_json(&json!({
-            "id": about.id, "strategy": spec.strategy, "trials": about.trials, "symbols": symbols,
-            "train_bars": about.bars, "test_bars": test_bars, "configuration_bars": about.bars * about.trials,
-            "data_hash": about.data_hash, "spec_hash": about.spec_hash, "kernel": about.kernel,
-        }));
-    }
-    say(&format!(
-        "{}: {} trials of {} over {} bars of {}; {test_bars} bars judge the best",
-        about.id,
-        about.trials,
-        spec.strategy,
-        about.bars,
-        symbols.join(", ")
-    ))
 }
 
 fn go(home: &Home, study: &Study, where_to: &Where) -> Result<(), Failure> {

@@ -22,7 +22,8 @@ pub struct Judged {
     pub values: Vec<f64>,
 }
 
-/// The best trials, at most so many, best first. With several goals: those that none dominates, by their number.
+/// The best trials, at most so many, best first. With several goals: those that none dominates,
+/// by their number.
 ///
 /// # Errors
 /// Where a trial can't be read.
@@ -58,9 +59,10 @@ fn offer(goals: &[Goal], best: &mut Vec<Judged>, next: Judged, most: usize) {
         }
         return;
     }
-    let dominates = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a <= b) && a != b;
-    if !best.iter().any(|held| dominates(&costs(held), &cost)) {
-        best.retain(|held| !dominates(&cost, &costs(held)));
+    // Of equals the earlier stays.
+    let is_as_good = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a <= b);
+    if !best.iter().any(|held| is_as_good(&costs(held), &cost)) {
+        best.retain(|held| !is_as_good(&cost, &costs(held)));
         best.push(next);
     }
 }
@@ -69,10 +71,9 @@ fn offer(goals: &[Goal], best: &mut Vec<Judged>, next: Judged, most: usize) {
 pub(super) fn verify<S: Threaded>(
     spec: &Spec,
     prepared: &Prepared,
-    store: &Store,
+    judged: &[Judged],
     backend: &Backend,
 ) -> Result<Vec<Best>, Failure> {
-    let judged = judged(spec, store, spec.limits.best as usize)?;
     let mut best = Vec::with_capacity(judged.len());
     for (judged, rank) in judged.iter().zip(1..) {
         let row = &judged.row;

@@ -16,7 +16,7 @@ use super::Counters;
 use super::hub::{Hub, Next};
 use crate::backend::Backend;
 use crate::clock;
-use crate::data::Prepared;
+use crate::data::{Prepared, mb, too_little};
 use crate::failure::Failure;
 use crate::store::{ChunkInfo, Row, State};
 
@@ -26,14 +26,21 @@ const CONFIGURATION_BYTES: u64 = 2 << 10;
 /// Random configurations that are looked at before work begins, for how much one alone needs.
 const PROBED: u64 = 32;
 
-/// How the memory is shared out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Needs {
+/// How the memory of a study is shared out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
     /// Threads that have enough of it.
-    pub(super) workers: usize,
-    history_bytes: u64,
-    /// What each may use.
-    worker_bytes: u64,
+    pub workers: usize,
+    /// Most that is held at once, as the specification says.
+    pub bound_bytes: u64,
+    /// Most that is held while files are read.
+    pub reading_bytes: u64,
+    /// Bars and what is known beside them, all symbols.
+    pub history_bytes: u64,
+    /// One configuration alone, with its indicators.
+    pub configuration_bytes: u64,
+    /// What each worker may use.
+    pub worker_bytes: u64,
 }
 
 impl Needs {
@@ -47,30 +54,31 @@ impl Needs {
             let params: Vec<S::Params> = params::<S>(spec, &point).into_iter().collect();
             one = needed::<S>(spec, prepared, &params).max(one);
         }
-        let bound = spec.limits.memory_bytes;
-        let left = bound.saturating_sub(history_bytes);
+        let bound_bytes = spec.limits.memory_bytes;
+        let left = bound_bytes.saturating_sub(history_bytes);
         let enough_for = usize::try_from(left / one.max(1)).unwrap_or(usize::MAX);
         if enough_for == 0 {
-            let mb = |bytes: u64| bytes.div_ceil(1 << 20);
-            return Err(Failure::usage(format!(
-                "[limits] memory_mb: {} are too few: the bars take {} MB and one configuration up to {} MB; give at least {}, \
-                 or fewer bars",
-                mb(bound),
-                mb(history_bytes),
-                mb(one),
-                mb(history_bytes + one)
-            )));
+            let what = format!("the bars take {} MB and one configuration up to {} MB", mb(history_bytes), mb(one));
+            return Err(too_little(spec, &what, history_bytes + one));
         }
         let workers = workers.min(enough_for).max(1);
-        Ok(Self { workers, history_bytes, worker_bytes: left / workers as u64 })
+        let (reading_bytes, worker_bytes) = (prepared.reading_bytes, left / workers as u64);
+        Ok(Self { workers, bound_bytes, reading_bytes, history_bytes, configuration_bytes: one, worker_bytes })
+    }
+
+    /// The least bound with which the study runs.
+    #[must_use]
+    pub fn least_bytes(&self) -> u64 {
+        self.reading_bytes.max(self.history_bytes + self.configuration_bytes)
     }
 
     /// A line for people.
-    pub(super) fn told(&self, spec: &Spec) -> String {
+    #[must_use]
+    pub fn told(&self) -> String {
         let mb = |bytes: u64| bytes as f64 / (1u64 << 20) as f64;
         format!(
             "memory: at most {} MB; bars {:.1} MB, {} workers with at most {:.1} MB each",
-            spec.limits.memory_bytes >> 20,
+            self.bound_bytes >> 20,
             mb(self.history_bytes),
             self.workers,
             mb(self.worker_bytes)
@@ -108,7 +116,7 @@ fn needed<S: Threaded>(spec: &Spec, prepared: &Prepared, params: &[S::Params]) -
 }
 
 /// The parameters at a point; none where they contradict each other.
-pub(super) fn params<S: Threaded>(spec: &Spec, point: &Point) -> Option<S::Params> {
+pub(crate) fn params<S: Threaded>(spec: &Spec, point: &Point) -> Option<S::Params> {
     S::Params::from_values(&spec.values(point)).ok()
 }
 

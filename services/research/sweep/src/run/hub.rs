@@ -180,7 +180,13 @@ impl<'a> Hub<'a> {
     /// Where the study is.
     pub(super) fn at(&self) -> At {
         let state = self.lock();
-        let best: Option<Trial> = state.schedule.front().next().cloned();
+        let goal = self.spec.objective.goals.first();
+        let cost = |trial: &&Trial| match (&trial.outcome, goal) {
+            (Outcome::Complete { values, .. }, Some(goal)) => values.first().map(|value| goal.direction.cost(*value)),
+            _ => None,
+        };
+        let costs = state.schedule.front().filter_map(|trial| Some((cost(&trial)?, trial)));
+        let best: Option<Trial> = costs.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, trial)| trial.clone());
         let ended = state.schedule.ended();
         At { ended, trials: state.schedule.trials(), known: state.known, best }
     }

@@ -8,6 +8,7 @@ mod best;
 mod group;
 mod hub;
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -23,10 +24,12 @@ use crate::failure::Failure;
 use crate::progress::{Progress, Watcher};
 use crate::store::{Finished, Known, Store};
 
-use group::Needs;
 use hub::Hub;
 
+pub(crate) use group::params;
+
 pub use best::{Judged, judged};
+pub use group::Needs;
 
 /// How a study ended for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +72,34 @@ pub fn run(
         return Ok(Ended::Done(finished));
     }
     strategies::with(&spec.strategy, Runner { spec, prepared, store, resources, watcher })
-        .unwrap_or_else(|| Err(Failure::usage(format!("no strategy is called {}", spec.strategy))))
+        .unwrap_or_else(|| Err(unknown(spec)))
+}
+
+/// What memory a study needs, and how it would be shared out among so many threads; 0 for as many as the machine has.
+///
+/// # Errors
+/// Where its bound is too small.
+pub fn needs(spec: &Spec, prepared: &Prepared, threads: usize) -> Result<Needs, Failure> {
+    let threads = workers(threads);
+    strategies::with(&spec.strategy, Asker { spec, prepared, threads }).unwrap_or_else(|| Err(unknown(spec)))
+}
+
+fn unknown(spec: &Spec) -> Failure {
+    Failure::usage(format!("no strategy is called {}", spec.strategy))
+}
+
+struct Asker<'a> {
+    spec: &'a Spec,
+    prepared: &'a Prepared,
+    threads: usize,
+}
+
+impl Visit for Asker<'_> {
+    type Output = Result<Needs, Failure>;
+
+    fn visit<S: Threaded>(self) -> Self::Output {
+        Needs::of::<S>(self.spec, self.prepared, self.threads)
+    }
 }
 
 struct Runner<'a> {
@@ -91,7 +121,7 @@ impl Visit for Runner<'_> {
             ));
         }
         let needs = Needs::of::<S>(spec, prepared, resources.backend.workers(workers(resources.workers)))?;
-        watcher.begins(&needs.told(spec));
+        watcher.begins(&needs.told());
         let known = Known::of(store, spec)?;
         let counters = Counters::default();
         let hub = Hub::new(spec, store, known, resources.stop)?;
@@ -102,19 +132,23 @@ impl Visit for Runner<'_> {
             elapsed_ns: clock::since_ns(begun),
         };
         thread::scope(|scope| {
-            for _ in 0..needs.workers {
-                scope.spawn(|| group::work::<S>(spec, prepared, resources.backend, &hub, &needs, &counters));
-            }
+            let work = || group::work::<S>(spec, prepared, resources.backend, &hub, &needs, &counters);
+            let workers: Vec<_> = (0..needs.workers).map(|_| scope.spawn(work)).collect();
             while !hub.wait(watcher.interval()) {
                 watcher.passes(&progress());
             }
+            // Gone, and not only done: what they had is free.
+            workers.into_iter().for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
         });
         watcher.passes(&progress());
         let is_done = hub.end()?;
         if !is_done {
             return Ok(Ended::Stopped);
         }
-        let best = best::verify::<S>(spec, prepared, store, resources.backend)?;
+        let judged = judged(spec, store, spec.limits.best as usize)?;
+        let verify = || best::verify::<S>(spec, prepared, &judged, resources.backend);
+        // On a thread of its own: the allocator keeps for threads what the workers had.
+        let best = thread::scope(|scope| scope.spawn(verify).join()).unwrap_or_else(|panic| resume_unwind(panic))?;
         let finished = Finished { ended_ns: clock::now_ns(), digest: export::digest(spec, store)? };
         store.finish(&best, &finished)?;
         Ok(Ended::Done(finished))
