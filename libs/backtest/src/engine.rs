@@ -250,7 +250,9 @@ impl<D: Decider> Run<'_, D> {
             self.digest = self.digest.u64(decision.digest);
             self.outcome.count_bar(timed, lane.watch.regime);
             wanted.extend(entry.map(|entry| (i, timed, entry)));
-            if decision.action != Action::None {
+            if decision.action == Action::None {
+                self.outcome.gates.count(i, timed.open_ns, &decision);
+            } else {
                 closed.push((i, timed));
             }
         }
@@ -305,7 +307,8 @@ impl<D: Decider> Run<'_, D> {
             let lots = if full { 0 } else { self.settings.lots(&input) };
             if lots <= 0 {
                 lane.refuse(&entry);
-                self.outcome.refused += 1;
+                let gates = &mut self.outcome.gates;
+                *(if full { &mut gates.no_position_free } else { &mut gates.no_size }) += 1;
                 continue;
             }
             taken += usize::from(!entry.adds);

@@ -144,7 +144,7 @@ pub fn metrics(outcome: &Outcome) -> Metrics {
         final_equity: last,
         bars: outcome.bars,
         bad_bars: outcome.bad_bars,
-        refused: outcome.refused,
+        refused: outcome.gates.refused(),
     }
 }
 

@@ -6,6 +6,7 @@ use mesh_kernel::regime::Regime;
 
 use crate::data::TimedBar;
 use crate::decimals::Decimals;
+use crate::gates::Gates;
 use crate::ledger::Trade;
 
 /// Kinds of market that are told apart, in the order of their codes.
@@ -68,8 +69,8 @@ pub struct Outcome {
     pub bars: usize,
     /// Bars that could not be used: not finite, not positive, not ordered.
     pub bad_bars: usize,
-    /// Entries that strategies wanted and rank, size or limits refused.
-    pub refused: usize,
+    /// What stopped entries.
+    pub gates: Gates,
     /// Bars in each kind of market, in the order of [`REGIMES`].
     pub regime_bars: [usize; 5],
     /// Interval of the bars, ns.
@@ -83,7 +84,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) const fn new(decimals: Decimals, interval_ns: u64) -> Self {
+    pub(crate) fn new(decimals: Decimals, interval_ns: u64) -> Self {
         Self {
             trades: Vec::new(),
             open: Vec::new(),
@@ -94,7 +95,7 @@ impl Outcome {
             turnover: 0,
             bars: 0,
             bad_bars: 0,
-            refused: 0,
+            gates: Gates::default(),
             regime_bars: [0; 5],
             interval_ns,
             digest: 0,

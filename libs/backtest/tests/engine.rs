@@ -302,7 +302,7 @@ fn the_best_ranked_are_taken() {
     // All equity goes to the first, so the limit of leverage refuses the others, bar after bar.
     let outcome = run(&series, &settings(Fills::NEXT_OPEN), |one| Eager::new(score(one))).unwrap();
     assert_eq!(outcome.open.iter().map(|open| open.symbol).collect::<Vec<_>>(), [3]);
-    assert_eq!(outcome.refused, 9);
+    assert_eq!(outcome.gates.refused(), 9);
 }
 
 #[test]

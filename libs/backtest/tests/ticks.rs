@@ -15,6 +15,7 @@ use mesh_backtest::{
 use mesh_kernel::account::RATE_ONE;
 use mesh_kernel::exits::ExitRules;
 use mesh_kernel::fills::Costs;
+use mesh_kernel::sizing::Margin;
 use mesh_kernel::strategy::momentum::{Momentum, Params};
 use mesh_kernel::trader::{TradeRules, Trader, Wish};
 use mesh_kernel::{Bar, Context, Decision, ExitReason, Side, Tier};
@@ -408,4 +409,75 @@ fn a_maker_keeps_its_limit() {
     };
     let careful = fills(QueueModel::Conservative, 1_000_000);
     assert!(careful > 50 && fills(QueueModel::Proportional, 1_000_000) >= careful);
+}
+
+/// 4 are bought at 102 on a leverage of 10: their margin is gone where the middle is at 92. The venue takes back what rests and
+/// sells into the book: 3 at 91, the last at 90 when there is a bid again.
+#[test]
+fn a_position_without_margin_is_closed_by_force_on_ticks() {
+    let mut tape = TapeBuilder::new(0);
+    let levels = |of: &[(i64, i64)]| of.iter().map(|(p, q)| Level::new(*p, *q)).collect::<Vec<_>>();
+    let at = |ns: u64| (SECOND + ns, SECOND + ns + 10);
+    let mut book = |kind, ns, bids: &[(i64, i64)], asks: &[(i64, i64)]| {
+        tape.book(kind, at(ns), Default::default(), levels(bids), levels(asks)).unwrap();
+    };
+    book(Kind::Snapshot, 0, &[(100, 10)], &[(102, 10)]);
+    book(Kind::Delta, 400, &[(100, 0), (93, 3)], &[(94, 5)]);
+    book(Kind::Delta, 500, &[(93, 0), (91, 3)], &[(92, 5)]);
+    book(Kind::Delta, 600, &[(90, 5)], &[]);
+    book(Kind::Delta, 700, &[(89, 5)], &[]);
+    let tape = tape.finish(0).unwrap();
+    let ran = |leverage: f64| {
+        let heard = Rc::default();
+        let steps = vec![
+            (SECOND, Act::Submit(OrderSide::Buy, OrderKind::Market, 0, 4)),
+            (SECOND, Act::Submit(OrderSide::Buy, OrderKind::Limit, 80, 2)),
+            (SECOND, Act::Submit(OrderSide::Sell, OrderKind::Stop, 70, 4)),
+        ];
+        let mut settings = settings((0, 0), 50);
+        settings.base.margin = Margin { leverage, maintenance_rate: 0.005, fee_rate: 100_000 };
+        let made = run(&tape, &settings, Script { steps, heard: Rc::clone(&heard) }).unwrap();
+        let of = |(at, report): &(u64, Report)| (at - SECOND, report.id, format!("{:?}", report.kind));
+        let said: Vec<_> = heard.borrow().iter().filter(|(at, _)| *at > SECOND + 60).map(of).collect();
+        (made.outcome, said)
+    };
+    let (outcome, said) = ran(10.0);
+    let forced = Report::FORCED_ID;
+    let expected = [
+        (500, 1, "Cancelled { left: 2, reason: Liquidated }"),
+        (500, 2, "Cancelled { left: 4, reason: Liquidated }"),
+        (500, forced, "Filled { price: 91, quantity: 3, left: 1, is_maker: false }"),
+        (500, forced, "Cancelled { left: 1, reason: NoLiquidity }"),
+        (600, forced, "Filled { price: 90, quantity: 1, left: 0, is_maker: false }"),
+    ];
+    assert_eq!(said, expected.map(|(at, id, text)| (at, id, text.to_owned())));
+    let (trade, one) = (outcome.trades[0], i128::from(RATE_ONE));
+    let fees = 4 * 102 * 50_000 + (3 * 91 + 90) * 150_000;
+    assert_eq!((outcome.trades.len(), trade.quantity, trade.reason), (1, 4, ExitReason::Liquidation));
+    assert_eq!((trade.exit_ns, trade.pnl), (SECOND + 600, (3 * 91 + 90 - 4 * 102) * one - fees));
+    assert_eq!((outcome.cash, outcome.open.len()), (100_000 * one + trade.pnl, 0));
+    // Without a margin, and with one that suffices, nothing is closed.
+    assert_eq!((ran(0.0).1, ran(2.0).1), (vec![], vec![]));
+}
+
+/// A strategy whose positions are closed by force goes on, and its books are those of its trades.
+#[test]
+fn a_strategy_goes_on_after_a_forced_close() {
+    let params = Params::from_values(&[3.0, 8.0]).unwrap();
+    let tape = synthetic::tape(3, 60_000).unwrap();
+    let mut settings = settings((1, 3), 1_000_000);
+    // Gone with a move of ten ticks.
+    settings.base.margin = Margin { leverage: 60_000.0, maintenance_rate: 0.0, fee_rate: 0 };
+    for fills in [Fills::NEXT_OPEN, Fills::INTRABAR] {
+        settings.base.fills = fills;
+        let trader = KernelTrader::new(Kernel::<Momentum>::new(&params), &settings.base);
+        let outcome = run(&tape, &settings, trader).unwrap().outcome;
+        let forced = |trade: &&mesh_backtest::Trade| trade.reason == ExitReason::Liquidation;
+        let count = outcome.trades.iter().filter(forced).count();
+        assert!(count > 3 && count < outcome.trades.len(), "{count} of {}", outcome.trades.len());
+        let first = outcome.trades.iter().position(|trade| forced(&trade)).unwrap();
+        assert!(outcome.trades[first..].iter().any(|trade| !forced(&trade)), "it goes on");
+        let closed: i128 = outcome.trades.iter().map(|trade| trade.pnl + trade.fees).sum();
+        assert_eq!(outcome.cash, settings.base.decimals.scale().money_of(100_000.0) + closed - outcome.fees);
+    }
 }

@@ -266,6 +266,26 @@ impl Exchange {
         self.report(id, side, venue_ns, kind);
     }
 
+    /// Closes the position by force: all orders end, and what is held takes from the book, as much as there is. Its reports have
+    /// [`Report::FORCED_ID`].
+    pub fn liquidate(&mut self, venue_ns: u64) {
+        let resting = [Side::Buy, Side::Sell].map(|side| self.matching.resting(side).iter().map(|resting| resting.id));
+        let waiting: Vec<u64> = resting.into_iter().flatten().chain(self.stops.iter().map(|stop| stop.id)).collect();
+        for id in waiting {
+            if let Some((side, left)) = self.remove(id) {
+                let reason = CancelReason::Liquidated;
+                self.report(id, side, venue_ns, ReportKind::Cancelled { left, reason });
+            }
+        }
+        let side = if self.held.lots > 0 { Side::Sell } else { Side::Buy };
+        let quantity = self.held.lots.saturating_abs();
+        if quantity > 0 {
+            let (id, kind) = (Report::FORCED_ID, OrderKind::Market);
+            self.execute(&Order { id, side, kind, price: 0, quantity, reduce_only: true }, venue_ns);
+        }
+        self.end_reducing(venue_ns);
+    }
+
     /// Takes an order out; its side and how much of it was left.
     fn remove(&mut self, id: u64) -> Option<(Side, i64)> {
         let stop = self.stops.iter().position(|stop| stop.id == id).map(|at| self.stops.remove(at));

@@ -9,6 +9,7 @@ pub mod matching;
 pub mod messages;
 pub mod order;
 pub mod queue;
+pub mod recordings;
 pub mod session;
 pub mod synthetic;
 pub mod tape;

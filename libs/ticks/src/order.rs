@@ -70,6 +70,8 @@ pub enum CancelReason {
     SelfTrade,
     /// It may only reduce, and the position is gone.
     ReduceOnly,
+    /// The venue closes the position by force.
+    Liquidated,
 }
 
 /// What a venue says.
@@ -115,6 +117,9 @@ pub struct Report {
 }
 
 impl Report {
+    /// Id of the order with which a venue closes a position by force: nobody sent it.
+    pub const FORCED_ID: u64 = u64::MAX;
+
     /// True where nothing follows for this order.
     #[must_use]
     pub const fn is_final(&self) -> bool {

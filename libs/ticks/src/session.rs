@@ -108,6 +108,12 @@ impl Session {
         }
     }
 
+    /// The venue closes the position by force; `on_report` is told at once what it did.
+    pub fn liquidate(&mut self, venue_ns: u64, on_report: impl FnMut(&Report)) {
+        self.exchange.liquidate(venue_ns);
+        self.answer(on_report);
+    }
+
     /// The next report that arrives here, and when.
     pub fn next_report(&mut self) -> Option<(u64, Report)> {
         self.reports.waiting.pop_front()

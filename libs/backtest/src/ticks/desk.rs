@@ -7,6 +7,7 @@ use mesh_ticks::{Head, Order, OrderKind, Report, ReportKind, Request, TickBook};
 use mesh_types::Side as OrderSide;
 
 use crate::data::TimedBar;
+use crate::gates::Gates;
 
 /// The market as it is known here and now.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +45,8 @@ pub trait TickStrategy {
 pub struct Desk {
     /// The books as reported so far.
     pub account: Account,
-    /// Entries that were wanted and not sent.
-    pub refused: usize,
+    /// What stopped entries.
+    pub(crate) gates: Gates,
     requests: Vec<Request>,
     /// Why each order is sent, by id; ids count from 0.
     reasons: Vec<ExitReason>,
@@ -53,8 +54,8 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub(crate) const fn new(account: Account) -> Self {
-        Self { account, refused: 0, requests: Vec::new(), reasons: Vec::new(), sent: Digest::new() }
+    pub(crate) fn new(account: Account) -> Self {
+        Self { account, gates: Gates::default(), requests: Vec::new(), reasons: Vec::new(), sent: Digest::new() }
     }
 
     /// Sends an order; its id. `reason` is what the trade that it closes will say.

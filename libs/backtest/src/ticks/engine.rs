@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-use mesh_kernel::Side;
 use mesh_kernel::account::{Account, Overflow, notional};
 use mesh_kernel::digest::Digest;
 use mesh_kernel::fills::Liquidity;
 use mesh_kernel::indicators::market::funding_bp_8h;
+use mesh_kernel::{ExitReason, Side};
 use mesh_ticks::{Exchange, Kind, Latency, QueueModel, Report, ReportKind, Session, Tape, TickBook};
 
 use super::bars::BarBuilder;
@@ -26,7 +26,7 @@ const GRACE_NS: u64 = 250_000_000;
 /// How a run on ticks is made.
 #[derive(Clone, Debug)]
 pub struct TickSettings {
-    /// Costs (fee rates alone: the book is the slippage), sizing, capital, what was held before. Its decimals are the
+    /// Costs (fee rates alone: the book is the slippage), sizing, margin, capital, what was held before. Its decimals are the
     /// tape's.
     pub base: Settings,
     /// The symbol, as reports show it.
@@ -39,6 +39,14 @@ pub struct TickSettings {
     pub latency: Latency,
     /// Funding, times rising.
     pub funding: Vec<Funding>,
+}
+
+impl TickSettings {
+    /// Fee of an order's fill, 1e-8ths: a forced close costs more.
+    fn fee_rate(&self, order: u64, liquidity: Liquidity) -> i64 {
+        let forced = if order == Report::FORCED_ID { self.base.margin.fee_rate } else { 0 };
+        self.base.costs.fee_rate(liquidity).saturating_add(forced)
+    }
 }
 
 /// What went over the wire.
@@ -175,9 +183,11 @@ impl Ledger<'_> {
             (&mut self.activity.taker_fills, Liquidity::Taker)
         };
         *count += 1;
-        let fee_rate = self.settings.base.costs.fee_rate(liquidity);
+        let fee_rate = self.settings.fee_rate(report.id, liquidity);
         let fill = Exact { lots, ticks, fee_rate, at: At { time_ns: report.venue_ns, bar } };
-        match self.books.take(0, desk.reason(report.id), watch.regime, &fill) {
+        let is_forced = report.id == Report::FORCED_ID;
+        let reason = if is_forced { ExitReason::Liquidation } else { desk.reason(report.id) };
+        match self.books.take(0, reason, watch.regime, &fill) {
             Ok(Some(trade)) => self.closed(report.id, trade),
             Ok(None) => {}
             Err(error) => self.error = Some(error),
@@ -205,6 +215,20 @@ impl Ledger<'_> {
                 self.trades.push(trade);
             }
         }
+    }
+
+    /// Whether the venue closes the position now: the middle of the book, as the mark price, has reached its level.
+    #[inline]
+    fn is_forced(&mut self, book: &TickBook) -> bool {
+        let (base, account) = (&self.settings.base, &self.books.account);
+        if base.margin.leverage <= 0.0 || account.position == 0 || book.touch().is_none() {
+            return false;
+        }
+        let (scale, side) = (base.decimals.scale(), self.books.side());
+        let level = base.margin.level_of(account, scale);
+        self.value(book);
+        let mark = scale.price(self.mark);
+        level > 0.0 && if side == Side::Long { mark <= level } else { mark >= level }
     }
 
     fn value(&mut self, book: &TickBook) {
@@ -303,6 +327,9 @@ impl<'a, S: TickStrategy> Run<'a, S> {
                 Some(head) if there_ns <= request_ns => {
                     ledger.settle(head.venue_ns, session.exchange().book(), &mut desk.account)?;
                     session.apply(tape, head, |report| ledger.take(report, desk, watch, series.len()));
+                    if ledger.is_forced(session.exchange().book()) {
+                        session.liquidate(head.venue_ns, |report| ledger.take(report, desk, watch, series.len()));
+                    }
                     self.at_venue += 1;
                 }
                 _ => session.deliver(|report| ledger.take(report, desk, watch, series.len())),
@@ -349,7 +376,7 @@ impl<'a, S: TickStrategy> Run<'a, S> {
     fn on_report(&mut self, report: &Report, now_ns: u64) -> Result<(), Overflow> {
         if let Some((lots, ticks, is_maker)) = fill_of(report) {
             let liquidity = if is_maker { Liquidity::Maker } else { Liquidity::Taker };
-            self.desk.account.fill(lots, ticks, self.settings.base.costs.fee_rate(liquidity))?;
+            self.desk.account.fill(lots, ticks, self.settings.fee_rate(report.id, liquidity))?;
         }
         self.strategy.on_report(report, &mut self.desk);
         self.send(now_ns);
@@ -390,7 +417,7 @@ impl<'a, S: TickStrategy> Run<'a, S> {
         outcome.fees = books.account.fees;
         outcome.funding = -books.account.funding;
         outcome.turnover = books.turnover;
-        outcome.refused = self.desk.refused;
+        outcome.gates = core::mem::take(&mut self.desk.gates);
         outcome.trades = self.ledger.trades;
         if books.account.position != 0 {
             outcome.open.push(OpenPosition {

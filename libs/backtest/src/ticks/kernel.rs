@@ -9,6 +9,7 @@
 use mesh_kernel::fills::{Anchor, Levels};
 use mesh_kernel::indicators::market::{book_imbalance, spread_bp};
 use mesh_kernel::sizing::SizingInput;
+use mesh_kernel::trader::Trader;
 use mesh_kernel::{Action, Context, Decision, ExitReason, Side};
 use mesh_ticks::{OrderKind, Report};
 use mesh_types::Side as OrderSide;
@@ -120,7 +121,7 @@ impl<'a, D: Decider> KernelTrader<'a, D> {
         };
         let lots = self.settings.lots(&input);
         if lots <= 0 {
-            desk.refused += 1;
+            desk.gates.no_size += 1;
             if !adds {
                 self.decider.trader().position = Default::default();
             }
@@ -140,6 +141,9 @@ impl<D: Decider> TickStrategy for KernelTrader<'_, D> {
             self.leave(desk.account.position, self.why, desk);
         }
         let decision = self.decider.on_bar(&bar.bar, &self.context(market));
+        if decision.action == Action::None {
+            desk.gates.count(0, bar.open_ns, &decision);
+        }
         let mut ends = false;
         if decision.action.is_exit() {
             ends = decision.fraction >= 1.0;
@@ -159,6 +163,11 @@ impl<D: Decider> TickStrategy for KernelTrader<'_, D> {
     }
 
     fn on_report(&mut self, report: &Report, desk: &mut Desk) {
+        if report.id == Report::FORCED_ID && desk.account.position == 0 {
+            // Nothing is entered in this bar; the pause begins with the next.
+            let cooldown = self.decider.rules().cooldown_bars.saturating_add(1);
+            *self.decider.trader() = Trader { cooldown, ..Trader::default() };
+        }
         let is_of_level = self.levels.on_report(report);
         if let Some(entry) = self.entry.as_mut().filter(|entry| entry.id == report.id) {
             if let Some((_, ticks, _)) = fill_of(report) {

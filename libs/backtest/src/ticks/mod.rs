@@ -4,6 +4,9 @@
 //! matching, orders as they arrive. The strategy goes through it in the order of receiving: it sees each message when it came,
 //! acts, and what it sends arrives a latency later; so do the reports. It never sees more than it would have.
 //!
+//! A position whose margin is gone, at the middle of the venue's book, is closed by the venue: all orders end, and what is held
+//! takes from the book, at once and without a latency; what the book lacks follows with its next messages.
+//!
 //! Money is booked where fills happen, in the kernel's exact account; what the strategy knows of it follows its reports.
 //!
 //! | module | what |

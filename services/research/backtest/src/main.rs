@@ -25,6 +25,7 @@ use report::Report;
 /// The kernel over history.
 #[derive(Debug, Parser)]
 #[command(name = "backtest", version, about)]
+#[command(after_help = "Exit codes: 0 done, 1 the strategy looks ahead, 2 wrong usage or unreadable input.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell where even this fails.
             let _ = writeln!(io::stderr(), "backtest: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
@@ -106,10 +107,9 @@ fn finish(options: &RunOptions, report: &Report<'_>, looked_ahead: Option<String
         report::terminal::summary(report, &mut out)?;
     }
     out.flush()?;
-    match looked_ahead {
-        Some(found) => Err(found.into()),
-        None => Ok(ExitCode::SUCCESS),
-    }
+    let Some(found) = looked_ahead else { return Ok(ExitCode::SUCCESS) };
+    writeln!(io::stderr(), "backtest: {found}")?;
+    Ok(ExitCode::FAILURE)
 }
 
 /// Writes a file whole, or leaves the old one.

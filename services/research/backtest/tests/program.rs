@@ -193,6 +193,42 @@ fn every_rule_is_within_reach() {
     }
 }
 
+/// Each decision that does nothing is counted by its gate; how near it was is told, in every form of the report.
+#[test]
+fn why_not_is_told() {
+    let dir = folder();
+    let two = ["--bars", "AAA_1h.csv", "BBB_1h.csv", "--max-positions", "1", "--notional-min", "4000"];
+    let report = run(dir.path(), &two);
+    let rows = report["why_not"].as_array().unwrap();
+    let of = |gate: &str| rows.iter().find(|row| row["gate"] == gate).unwrap_or_else(|| panic!("{gate}: {rows:?}"));
+    let count = |row: &Value| row["bars"].as_u64().unwrap();
+    let refused = report["metrics"]["refused"].as_u64().unwrap();
+    let stopped: u64 = rows.iter().filter(|row| !row["gate"].as_str().unwrap().starts_with("no_")).map(count).sum();
+    let bars = report["symbols"].as_array().unwrap().iter().map(|one| one["bars"].as_u64().unwrap()).sum::<u64>();
+    assert!(stopped < bars && stopped + 2 * report["trades"].as_array().unwrap().len() as u64 + 2 + refused >= bars);
+    assert!(rows.windows(2).all(|pair| count(&pair[0]) >= count(&pair[1]) || pair[1]["gate"] == "no_size"), "{rows:?}");
+    // 22 bars until ADX is warm, of each symbol.
+    assert_eq!(of("warm_up")["nearest"].as_array().unwrap().len(), 0);
+    let entries =
+        count(of("no_position_free")) + rows.iter().filter(|row| row["gate"] == "no_size").map(count).sum::<u64>();
+    assert_eq!(entries, refused);
+    let near = of("ema_cross")["nearest"].as_array().unwrap();
+    let far = |miss: &Value| (miss["value"].as_f64().unwrap() - miss["threshold"].as_f64().unwrap()).abs();
+    assert!(near.len() == 3 && near.windows(2).all(|pair| far(&pair[0]) <= far(&pair[1])), "{near:?}");
+    assert!(
+        near.iter().all(|miss| miss["time_ns"].is_u64() && ["AAA", "BBB"].contains(&miss["symbol"].as_str().unwrap()))
+    );
+    let words = [&RUN[..RUN.len() - 1], &two, &["--html", "why.html"]].concat();
+    let said = text(&backtest(dir.path(), &words).stdout);
+    let html = fs::read_to_string(dir.path().join("why.html")).unwrap();
+    assert!(said.contains("why not") && said.contains("ema_cross") && said.contains(" against 0.0000 ("), "{said}");
+    // What a strategy lacks is named.
+    let words = ["run", "--strategy", "e3", "--bars", "AAA_1h.csv"];
+    let said = text(&backtest(dir.path(), &words).stdout);
+    assert!(said.contains("not known: book_imbalance, premium_pct, spread_bp, funding_bp_8h"), "{said}");
+    assert!(html.contains("Why not") && html.contains("<td>ema_cross</td>") && html.contains(" against 0.0000 ("));
+}
+
 #[test]
 fn files_are_written() {
     let dir = folder();
@@ -285,7 +321,7 @@ fn faults_name_file_line_and_remedy() {
         let output =
             backtest(dir.path(), &[&["run", "--strategy", "momentum", "--html", "x.html"], arguments].concat());
         let stderr = text(&output.stderr);
-        assert!(!output.status.success() && stderr.contains(expected), "{expected}: {stderr}");
+        assert!(output.status.code() == Some(2) && stderr.contains(expected), "{expected}: {stderr}");
         assert!(output.stdout.is_empty() && !path("x.html").exists());
     }
 }

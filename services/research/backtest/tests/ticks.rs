@@ -344,3 +344,80 @@ fn real_captures_run() {
         }
     }
 }
+
+/// Frames of other venues: books that are shown whole (Hyperliquid), and such that changes make (Kraken).
+#[test]
+fn other_venues_recordings_run() {
+    let dir = folder();
+    let hyperliquid = |seconds: u64, bid: u64, more: &str| {
+        let levels = |from: u64, step: i64| -> String {
+            let level = |i: i64| format!(r#"{{"px":"{}.0","sz":"2.5","n":1}}"#, from as i64 + step * i);
+            (0..3).map(level).collect::<Vec<_>>().join(",")
+        };
+        let ms = 1_737_918_800_000 + seconds * 1_000;
+        let book = format!(
+            r#"{{"channel":"l2Book","data":{{"coin":"BTC","time":{ms},"levels":[[{}],[{}]]}}}}"#,
+            levels(bid, -1),
+            levels(bid + 1, 1)
+        );
+        let trade = format!(
+            r#"{{"channel":"trades","data":[{{"coin":"BTC","side":"B","px":"{}.0","sz":"0.5","hash":"0x0","time":{ms},"tid":{ms}}}]}}"#,
+            bid + 1
+        );
+        let at = ms * 1_000_000 + 20_000_000;
+        format!("{at} {book}\n{at} {trade}\n{more}")
+    };
+    let wave = |second: u64| 1_000 + if (second / 40).is_multiple_of(2) { second % 40 } else { 40 - second % 40 };
+    let frames: String = (0..600).map(|second| hyperliquid(second, wave(second), "")).collect();
+    fs::write(dir.path().join("btc_1.txt"), frames + &hyperliquid(600, 1_000, "1 {\"channel\":\n")).unwrap();
+    let words = ["run", "--json", "--venue", "hyperliquid", "--interval", "1s"];
+    let output = backtest(dir.path(), &[&words[..], &MOMENTUM, &["--ticks", "btc_1.txt"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("btc_1.txt:1203 is left out"), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let counts = |name: &str| report["ticks"][name].as_u64().unwrap();
+    assert_eq!((counts("books"), counts("trades"), counts("malformed"), counts("gaps")), (601, 601, 1, 0));
+    assert!(report["trades"].as_array().unwrap().len() > 5 && counts("taker_fills") > 10);
+    let refused = |more: &[&str]| {
+        let output = backtest(dir.path(), &[&words[..], &MOMENTUM, more].concat());
+        assert_eq!(output.status.code(), Some(2));
+        text(&output.stderr)
+    };
+    let said = refused(&["--ticks", "btc_1.txt", "--symbol", "ETH"]);
+    assert!(
+        said.contains("ETH: expected books, quotes or trades") && said.contains("there is hyperliquid:perpetual:BTC"),
+        "{said}"
+    );
+    assert!(refused(&["--ticks", "btc_1.txt", "--kind", "usdm"]).contains("--kind is Binance's alone"));
+    let okx = backtest(
+        dir.path(),
+        &["run", "--strategy", "quotes", "--venue", "okx", "--symbol", "BTC-USDT-SWAP", "--ticks", "btc_1.txt"],
+    );
+    assert!(text(&okx.stderr).contains("expected spot"), "{}", text(&okx.stderr));
+}
+
+#[test]
+fn other_venues_real_captures_run() {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data");
+    let root = PathBuf::from(std::env::var("ALPHAMESH_DATA").unwrap_or_else(|_| default.into()));
+    let recordings = [
+        ("hyperliquid", "BTC", "hyperliquid/raw_ws/btcusd_20250126.gz", true),
+        ("kraken", "BTC/USD", "kraken/ws_v2/kraken_btcusd_l2.ndjson", false),
+    ];
+    for (venue, symbol, file, has_trades) in recordings {
+        let path = root.join(file);
+        if !path.exists() {
+            eprintln!("SKIPPED: {} is not there; set ALPHAMESH_DATA", path.display());
+            continue;
+        }
+        let dir = folder();
+        let words = ["run", "--json", "--strategy", "quotes", "--interval", "1s", "--venue", venue, "--symbol", symbol];
+        let output = backtest(dir.path(), &[&words[..], &["--ticks", path.to_str().unwrap()]].concat());
+        assert!(output.status.success(), "{venue}: {}", text(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let ticks = &report["ticks"];
+        assert_eq!(ticks["malformed"], 0, "{venue}: {ticks}");
+        assert!(ticks["books"].as_u64().unwrap() > 20 && ticks["orders"].as_u64().unwrap() > 1, "{venue}: {ticks}");
+        assert_eq!(ticks["trades"].as_u64().unwrap() > 0, has_trades, "{venue}: {ticks}");
+    }
+}

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use mesh_backtest::monthly::{date, months};
+use mesh_backtest::gates::NEAREST;
+use mesh_backtest::monthly::months;
 use mesh_backtest::watch::Watch;
 use mesh_backtest::{Series, Trade};
 use mesh_kernel::Side;
@@ -10,7 +11,7 @@ use mesh_kernel::regime::Regime;
 use serde_json::Value;
 
 use super::svg::{Band, Mark, Plot, Point};
-use super::{Report, reason_name, short, shown, side_name};
+use super::{Report, moment, reason_name, short, shown, side_name};
 
 /// Symbols whose prices are plotted.
 const MOST_PRICES: usize = 8;
@@ -59,6 +60,7 @@ pub(crate) fn page(report: &Report<'_>) -> String {
     }
     section(&mut html, "By symbol", &shares(&report.symbols));
     section(&mut html, "By kind of market at the entry", &shares(&report.regimes));
+    section(&mut html, "Why not: the first gate that failed", &why_not(report));
     section(&mut html, "Trades", &trades(report));
     if let Some(Ok(Value::Object(ticks))) = report.ticks.map(serde_json::to_value) {
         section(&mut html, "Ticks, orders and fills", &pairs(&ticks));
@@ -80,18 +82,10 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn day(time_ns: u64) -> String {
-    let (year, month, day) = date(time_ns);
-    let seconds = time_ns / 1_000_000_000 % 86_400;
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let seconds = if second > 0 { format!(":{second:02}") } else { String::new() };
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}{seconds}")
-}
-
 fn span(report: &Report<'_>) -> String {
     let equity = &report.outcome.equity;
     let ends = equity.first().zip(equity.last());
-    ends.map_or_else(String::new, |(first, last)| format!("{} to {} UTC", day(first.time_ns), day(last.time_ns)))
+    ends.map_or_else(String::new, |(first, last)| format!("{} to {} UTC", moment(first.time_ns), moment(last.time_ns)))
 }
 
 fn figures(report: &Report<'_>) -> String {
@@ -219,6 +213,15 @@ fn shares(shares: &[mesh_backtest::metrics::Share]) -> String {
     table(&head, rows)
 }
 
+fn why_not(report: &Report<'_>) -> String {
+    let rows = report.why_not().into_iter().map(|row| {
+        let misses: Vec<String> = row.told(report, NEAREST).iter().map(|miss| escaped(miss)).collect();
+        let share = format!("{:.2} %", report.share(row.bars) * 100.0);
+        vec![row.gate.to_owned(), row.bars.to_string(), share, misses.join("<br>")]
+    });
+    table(&["gate", "decisions", "share", "nearest misses"], rows)
+}
+
 fn trades(report: &Report<'_>) -> String {
     let decimals = &report.outcome.decimals;
     let head =
@@ -228,8 +231,8 @@ fn trades(report: &Report<'_>) -> String {
         vec![
             escaped(report.symbol(trade)),
             side_name(trade.side).to_owned(),
-            day(trade.entry_ns),
-            day(trade.exit_ns),
+            moment(trade.entry_ns),
+            moment(trade.exit_ns),
             decimals.price_text(trade.entry_price),
             decimals.price_text(trade.exit_price),
             decimals.quantity_text(trade.quantity),

@@ -1,5 +1,6 @@
 //! The outcome as JSON. Money, prices and quantities are text: exact decimals.
 
+use mesh_backtest::gates::Miss;
 use serde_json::{Map, Value, json};
 
 use super::{Report, reason_name, side_name};
@@ -42,6 +43,15 @@ pub(crate) fn report(report: &Report<'_>) -> Value {
         })
     });
     let equity = outcome.equity.iter().map(|point| json!([point.time_ns, decimals.money_text(point.equity)]));
+    let why_not = report.why_not().into_iter().map(|row| {
+        let miss = |miss: &Miss| {
+            let (symbol, time_ns) = (report.symbol_at(miss.symbol), miss.time_ns);
+            json!({"symbol": symbol, "time_ns": time_ns, "value": miss.value, "threshold": miss.threshold})
+        };
+        let nearest: Vec<Value> = row.nearest.iter().map(miss).collect();
+        let share = report.share(row.bars);
+        json!({"gate": row.gate, "bars": row.bars, "share": share, "nearest": nearest, "missing": row.missing})
+    });
     let mut whole = json!({
         "strategy": report.strategy,
         "fills": report.fills,
@@ -49,6 +59,7 @@ pub(crate) fn report(report: &Report<'_>) -> Value {
         "metrics": report.metrics,
         "symbols": report.symbols,
         "regimes": report.regimes,
+        "why_not": why_not.collect::<Vec<_>>(),
         "trades": trades.collect::<Vec<_>>(),
         "open": open.collect::<Vec<_>>(),
         "equity": equity.collect::<Vec<_>>(),

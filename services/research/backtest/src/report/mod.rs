@@ -6,7 +6,9 @@ pub(crate) mod json;
 mod svg;
 pub(crate) mod terminal;
 
+use mesh_backtest::gates::Miss;
 use mesh_backtest::metrics::{Share, by_regime, by_symbol};
+use mesh_backtest::monthly::date;
 use mesh_backtest::{Metrics, Outcome, Series, Trade, metrics};
 use mesh_kernel::{ExitReason, Side};
 
@@ -39,8 +41,67 @@ impl<'a> Report<'a> {
     }
 
     fn symbol(&self, trade: &Trade) -> &str {
-        self.series.get(trade.symbol).map_or("", |series| series.symbol.as_str())
+        self.symbol_at(trade.symbol)
     }
+
+    fn symbol_at(&self, index: usize) -> &str {
+        self.series.get(index).map_or("", |series| series.symbol.as_str())
+    }
+
+    /// What stopped entries, the most frequent gates first.
+    fn why_not(&self) -> Vec<WhyNot<'a>> {
+        let gates = &self.outcome.gates;
+        let of_strategy = gates.by_frequency().into_iter().map(|(gate, stopped)| WhyNot {
+            gate: gate.name(),
+            bars: stopped.bars,
+            nearest: &stopped.nearest,
+            missing: stopped.missing().collect(),
+        });
+        let refused = [("no_position_free", gates.no_position_free), ("no_size", gates.no_size)];
+        let refused = refused.into_iter().filter(|(_, bars)| *bars > 0);
+        let refused = refused.map(|(gate, bars)| WhyNot { gate, bars, nearest: &[], missing: Vec::new() });
+        of_strategy.chain(refused).collect()
+    }
+
+    /// Part of all decisions.
+    fn share(&self, bars: usize) -> f64 {
+        bars as f64 / self.outcome.bars.max(1) as f64
+    }
+
+    /// A near miss in words.
+    fn missed(&self, miss: &Miss) -> String {
+        let (value, threshold) = (short(miss.value), short(miss.threshold));
+        format!("{value} against {threshold} ({} {})", self.symbol_at(miss.symbol), moment(miss.time_ns))
+    }
+}
+
+/// What one gate stopped.
+struct WhyNot<'a> {
+    gate: &'static str,
+    /// Decisions.
+    bars: usize,
+    nearest: &'a [Miss],
+    /// Inputs that were missing.
+    missing: Vec<&'static str>,
+}
+
+impl WhyNot<'_> {
+    /// How near it was, at most so many times, or what it lacked; a line each.
+    fn told(&self, report: &Report<'_>, most: usize) -> Vec<String> {
+        match self.missing.as_slice() {
+            [] => self.nearest.iter().take(most).map(|miss| report.missed(miss)).collect(),
+            names => vec![format!("not known: {}", names.join(", "))],
+        }
+    }
+}
+
+/// A time as people read it, UTC.
+fn moment(time_ns: u64) -> String {
+    let (year, month, day) = date(time_ns);
+    let seconds = time_ns / 1_000_000_000 % 86_400;
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let seconds = if second > 0 { format!(":{second:02}") } else { String::new() };
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}{seconds}")
 }
 
 const fn side_name(side: Side) -> &'static str {

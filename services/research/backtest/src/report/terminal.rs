@@ -29,5 +29,19 @@ pub(crate) fn summary(report: &Report<'_>, out: &mut impl Write) -> io::Result<(
             writeln!(out, "{name:<12} {bars:>8} {trades:>8} {pnl:>16} {rate:>10} {factor:>10}")?;
         }
     }
+    why_not(report, out)
+}
+
+/// What stopped entries.
+fn why_not(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let gates = report.why_not();
+    if gates.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{:<16} {:>10} {:>8}  nearest miss", "why not", "decisions", "share")?;
+    for row in gates {
+        let nearest = row.told(report, 1).pop().unwrap_or_else(|| "–".to_owned());
+        writeln!(out, "{:<16} {:>10} {:>6.2} %  {nearest}", row.gate, row.bars, report.share(row.bars) * 100.0)?;
+    }
     Ok(())
 }

@@ -4,28 +4,30 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mesh_ticks::{Curve, Latency, QueueModel};
+use mesh_types::Venue;
 use mesh_venues::binance::Market;
 use mesh_venues::binance::subscribe::interval_ns;
+use mesh_venues::reader::Language;
 
 use mesh_bars::text::{Fault, read};
 
 /// Venues whose recordings are read.
-const VENUES: [&str; 1] = ["binance"];
+const VENUES: [&str; 4] = ["binance", "kraken", "okx", "hyperliquid"];
 
 /// Options of `backtest run` that ask for ticks.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Ticks and books")]
 pub(crate) struct TickOptions {
-    /// Ticks and books in place of bars: a capture log (its folder or a segment), or the venue's raw frames, a line each:
-    /// `<ns when received> <frame>` (`.gz` too). Several are read one after the other.
+    /// Ticks and books in place of bars: a capture log (its folder or a segment), or the venue's raw frames, a line each, as
+    /// `mesh venue decode` takes them; of Binance `<ns when received> <frame>` (`.gz` too). Several are read one after the other.
     #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with_all = ["bars", "slippage_bps", "impact_bps", "level_step", "breadth", "leader", "inputs"])]
     pub(crate) ticks: Vec<PathBuf>,
     /// The venue of the ticks.
     #[arg(long, default_value = "binance", value_parser = VENUES, requires = "ticks", conflicts_with = "bars")]
     pub(crate) venue: String,
-    /// The venue's market: spot, usdm (linear futures).
-    #[arg(long, default_value = "spot", value_parser = ["spot", "usdm", "coinm"], requires = "ticks", conflicts_with = "bars")]
-    pub(crate) kind: String,
+    /// Binance's market: spot (default), usdm (linear futures); other venues say it with the symbol.
+    #[arg(long, value_parser = ["spot", "usdm", "coinm"], requires = "ticks", conflicts_with = "bars")]
+    pub(crate) kind: Option<String>,
     /// The instrument, as the venue spells it; where left out, how the name of the first file begins.
     #[arg(long, value_name = "SYMBOL", requires = "ticks", conflicts_with = "bars")]
     pub(crate) symbol: Option<String>,
@@ -49,15 +51,22 @@ pub(crate) struct TickOptions {
 const US: u64 = 1_000;
 
 impl TickOptions {
-    /// The market of the venue.
-    pub(crate) fn market(&self) -> Result<Market, String> {
-        match Market::from_name(&self.kind) {
+    /// The language of the venue, of one of its markets.
+    pub(crate) fn language(&self) -> Result<Language, String> {
+        let venue: Venue = self.venue.parse().map_err(|_| format!("--venue: expected one of {}", VENUES.join(", ")))?;
+        if venue != Venue::Binance {
+            return match (&self.kind, Language::kinds(venue)) {
+                (None, [only]) => Language::new(venue, only).ok_or_else(|| format!("--venue {venue}: it is not read")),
+                _ => Err(format!("--kind is Binance's alone: {venue} says the market with the symbol")),
+            };
+        }
+        match Market::from_name(self.kind.as_deref().unwrap_or("spot")) {
             Some(Market::CoinM) => Err(
                 "--kind coinm: its contracts are inverse (settled in the coin), and the books here are linear: expected spot or usdm"
                     .to_owned(),
             ),
-            Some(market) => Ok(market),
-            None => Err(format!("--kind: expected spot or usdm, found `{}`", self.kind)),
+            Some(market) => Ok(Language::Binance(market)),
+            None => Err("--kind: expected spot or usdm".to_owned()),
         }
     }
 
