@@ -163,6 +163,11 @@ fn the_commands_of_development_work() {
 }
 
 #[test]
+fn the_commands_of_research_work() {
+    Reader::new().reads("docs/research.md");
+}
+
+#[test]
 fn no_document_with_commands_is_left_out() {
     let mut found: Vec<String> = fs::read_dir(root().join("docs"))
         .expect("docs")
@@ -172,5 +177,5 @@ fn no_document_with_commands_is_left_out() {
         .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
         .collect();
     found.sort();
-    assert_eq!(found, ["development.md", "operations.md"], "each has its test here");
+    assert_eq!(found, ["development.md", "operations.md", "research.md"], "each has its test here");
 }
