@@ -37,6 +37,7 @@ Look
   tap RELAY           the messages that a relay carries, as they pass; RELAY: market, signal, execution
   decode FILE|-       messages in a capture log or in raw bytes
   trace ID            from a message or order back to the venue's packet, with the time of each hop
+  why ORDER           the same of an order, with every gate of risk and its margin; why-not SYMBOL: what was not traded, and why
   capture ls|verify|cat|cut|export
   replay              a capture log into relays again
   venue decode|sign   what a venue said, as JSON lines with books and counts; a request signed with a test key

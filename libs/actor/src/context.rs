@@ -74,6 +74,18 @@ impl Context<'_> {
         self.outbox.push(T::DOMAIN, self.now_ns, &causes, |builder| builder.body(body).body(more))
     }
 
+    /// Says `body` and, behind it in the same message, `head` with its items.
+    pub fn emit_with_items<T: TlvBody, M: TailedTlv>(
+        &mut self,
+        earlier: &[MessageId],
+        body: &T,
+        head: &M,
+        items: &[<M as Tailed>::Item],
+    ) -> Option<MessageId> {
+        let causes = join(earlier, self.cause);
+        self.outbox.push(T::DOMAIN, self.now_ns, &causes, |builder| builder.body(body).tailed(head, items))
+    }
+
     /// Says a body with items, because of the message at hand.
     pub fn emit_tailed<T: TailedTlv>(&mut self, head: &T, items: &[<T as Tailed>::Item]) -> Option<MessageId> {
         self.outbox.push_tailed(T::DOMAIN, self.now_ns, &[self.cause], head, items)

@@ -48,7 +48,7 @@ macro_rules! enums {
 /// Every enum that bodies have: its name, its codes with their names.
 pub const ENUMS: &[(&str, &[(u8, &str)])] = enums! {
     Domain Side BookHealth Mode Role InstrumentStatus VenueState SignalAction Confidence OrderType TimeInForce TriggerKind
-    OrderState RejectReason CancelReason KillLevel LogoutReason SweepState FigureKind Venue InstrumentKind
+    OrderState RejectReason CancelReason KillLevel LogoutReason SweepState FigureKind Scope Unit Outcome Gate Venue InstrumentKind
 };
 
 /// The whole document.

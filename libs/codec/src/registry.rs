@@ -12,6 +12,7 @@ use mesh_types::market::{
     OpenInterest, PoolInfo, PoolLiquidity, PoolState, PoolSwap, PoolToken, Quote, Trade, VenueStatus,
 };
 use mesh_types::research::{Candidate, CandidateFigure, SweepJob, SweepProgress};
+use mesh_types::risk::{RiskAccount, RiskLoss, RiskMargin, RiskMargins};
 use mesh_types::signal::{Arbitrage, Decision, EventBias, Prediction, Signal};
 use mesh_types::system::{
     Cause, ConfigPromoted, EndOfSnapshot, ExternalRequest, Gap, GapRange, Heartbeat, Hello, KillSwitch, Logout, Packet,
@@ -141,7 +142,7 @@ macro_rules! show_struct {
         }
     )+};
 }
-show_struct!(BookLevel, PoolToken, GapRange, CandidateFigure);
+show_struct!(BookLevel, PoolToken, GapRange, CandidateFigure, RiskMargin, RiskLoss);
 
 macro_rules! show_plain {
     ($($ty:ty => $value:expr),+) => {$(
@@ -309,6 +310,8 @@ registry! {
     52 "order_status"         Execution OrderStatus        fixed  event;
     53 "order_terms"          Execution OrderTerms         fixed  event;
     54 "order_trigger"        Execution OrderTrigger       fixed  event;
+    55 "risk_margins"         Execution RiskMargins        tailed event;
+    56 "risk_account"         Execution RiskAccount        tailed state scope quote;
     80 "hello"                System    Hello              fixed  event;
     81 "welcome"              System    Welcome            fixed  event;
     82 "subscribe"            System    Subscribe          tailed event;
@@ -334,7 +337,7 @@ pub const RESERVED: &[(u8, u8, &str)] = &[
     (0, 0, "never used: a zeroed buffer is no message"),
     (18, 19, "market"),
     (25, 39, "signal"),
-    (55, 79, "execution"),
+    (57, 79, "execution"),
     (98, 99, "system"),
     (100, 199, "unassigned"),
     (200, 254, "private use"),

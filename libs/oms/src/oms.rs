@@ -228,23 +228,11 @@ impl Oms {
         open.into_iter().try_fold(held, |sum, order| sum.with_order(order.side(), order.open_quantity()?))
     }
 
-    /// The worst case of an instrument, without one owner where it is named: the sum of every owner's. Owners are not
-    /// netted against each other, so that closing one position never raises it.
-    ///
-    /// # Errors
-    /// When a sum does not fit; nothing may be risked then.
-    pub fn worst_quantity(
-        &self,
-        instrument: &InstrumentId,
-        without: Option<&PositionKey>,
-    ) -> Result<Decimal64, DecimalError> {
-        let owners: BTreeSet<&PositionKey> = self.positions.keys().chain(self.unsettled.values()).collect();
-        let counted = owners.into_iter().filter(|owner| owner.0 == *instrument && Some(*owner) != without);
-        let mut sum = Decimal64::ZERO;
-        for owner in counted {
-            sum = sum.checked_add(self.exposure(owner)?.worst()?)?;
-        }
-        Ok(sum)
+    /// Everybody who holds something, has held it, or has an open order, by instrument and strategy. Their worst cases are added
+    /// where a limit is on all of them, never netted, so that closing one position never raises the sum.
+    pub fn owners(&self) -> impl Iterator<Item = PositionKey> + use<> {
+        let owners: BTreeSet<PositionKey> = self.positions.keys().chain(self.unsettled.values()).copied().collect();
+        owners.into_iter()
     }
 
     /// What all strategies hold together of an instrument.
@@ -254,13 +242,5 @@ impl Oms {
     pub fn net_quantity(&self, instrument: &InstrumentId) -> Result<Decimal64, DecimalError> {
         let held = self.positions.iter().filter(|((of, _), _)| of == instrument);
         held.into_iter().try_fold(Decimal64::ZERO, |sum, (_, position)| sum.checked_add(position.quantity()))
-    }
-
-    /// Every instrument with a position or an open order.
-    pub fn instruments(&self) -> impl Iterator<Item = InstrumentId> + '_ {
-        let held = self.positions.iter().filter(|(_, p)| !p.quantity().is_zero()).map(|((owner, _), _)| *owner);
-        let open = self.unsettled.values().map(|(owner, _)| *owner);
-        let all: BTreeSet<InstrumentId> = held.chain(open).collect();
-        all.into_iter()
     }
 }

@@ -1,30 +1,34 @@
 //! The checks, in their order.
 //!
 //! For every order: (1) the intent can be read, (2) kill switches, (3) the instrument is known and trades. For entries then:
-//! (4) nothing of an earlier run is unresolved, (5) the signal is fresh, (6) the book is live and fresh, (7) spot is not sold
-//! short, (8) no order of the same owner is working, (9) cooldown. For exits instead: (4) there is something to close. For
-//! every order: lot, tick and least sizes. For entries: the price band. For every order: rates, where exits have room of
-//! their own. For entries: order, position and total notional, with open and unknown orders at their worst case.
+//! (4) limits on loss, (5) nothing of an earlier run is unresolved, (6) the signal is fresh, (7) the book is live, not crossed
+//! and fresh, (8) spot is not sold short, (9) no order of the same owner is working, (10) cooldown, (11) the price band. For
+//! exits instead: (4) there is something to close. For every order: rates, each kind with room of its own. For entries: the
+//! size, with open and unknown orders at their worst case. For every order: lot, tick and least sizes.
 //!
-//! The first that fails is the answer. Exits skip what only concerns new risk. A number that can't be computed vetoes.
+//! The first that refuses is the answer; every gate up to there is written down with what it saw. Exits skip what only concerns
+//! new risk. A number that can't be computed refuses.
 
 use std::collections::BTreeMap;
 
 use mesh_oms::PositionKey;
 use mesh_types::execution::Intent;
 use mesh_types::market::InstrumentInfo;
-use mesh_types::signal::StrategyName;
+use mesh_types::risk::RiskMargin;
 use mesh_types::system::KillSwitch;
 use mesh_types::{
-    Decimal64, DecimalError, InstrumentId, InstrumentKind, InstrumentStatus, KillLevel, OrderType, RejectReason,
-    Rounding, Side, SignalAction,
+    Decimal64, Gate, InstrumentKind, InstrumentStatus, KillLevel, OrderType, Outcome, RejectReason, Rounding, Scope,
+    Side, SignalAction, Unit,
 };
 
 use crate::approved::RiskApproved;
 use crate::kill::KillSwitches;
-use crate::limits::{RiskLimits, ns};
-use crate::rate::RateWindow;
-use crate::view::{BookTop, RiskView, Veto};
+use crate::limits::{Limit, RiskLimits, Scoped, ns};
+use crate::loss::{AccountKey, Accounts, Asset, Standing};
+use crate::rate::{Counted, Rates};
+use crate::size::{Entry, Sized, size};
+use crate::trail::{Trail, Veto};
+use crate::view::{BookTop, RiskView};
 
 /// Limits and what has been used of them.
 #[derive(Clone, Debug)]
@@ -32,15 +36,38 @@ pub struct RiskGate {
     limits: RiskLimits,
     kill: KillSwitches,
     halted: Option<&'static str>,
-    orders: RateWindow,
-    entries: RateWindow,
-    entries_by_instrument: BTreeMap<InstrumentId, RateWindow>,
+    rates: Rates,
+    accounts: Accounts,
     last_entry_ns: BTreeMap<PositionKey, u64>,
+}
+
+/// What risk says of an intent.
+#[derive(Debug)]
+pub struct Decision {
+    /// The intent with the quantity that is allowed, or the gate that refused it.
+    pub answer: Result<RiskApproved<Intent>, Veto>,
+    /// The limit that cut the quantity most, where one did.
+    pub cut_by: Option<Veto>,
+    /// Every gate that was come to, in order.
+    pub margins: Vec<RiskMargin>,
+}
+
+impl Decision {
+    /// In one word.
+    pub fn outcome(&self) -> Outcome {
+        match (&self.answer, self.cut_by) {
+            (Ok(_), None) => Outcome::Allow,
+            (Ok(_), Some(_)) => Outcome::Reduce,
+            (Err(veto), _) if veto.reason == RejectReason::Tripped => Outcome::Trip,
+            (Err(_), _) => Outcome::Deny,
+        }
+    }
 }
 
 /// An intent whose codes are known.
 struct Order<'a> {
     intent: &'a Intent,
+    owner: PositionKey,
     action: SignalAction,
     side: Side,
     quantity: Decimal64,
@@ -48,13 +75,18 @@ struct Order<'a> {
     price: Decimal64,
 }
 
-fn whole(value: u64) -> Decimal64 {
+pub(crate) fn whole(value: u64) -> Decimal64 {
     Decimal64::new(i64::try_from(value).unwrap_or(i64::MAX), 0)
 }
 
-/// A number that can't be computed vetoes.
-fn computed<T>(reason: RejectReason, result: Result<T, DecimalError>) -> Result<T, Veto> {
-    result.map_err(|_| Veto::plain(reason, "a number does not fit"))
+/// A limit in whole numbers.
+fn count(limit: Limit<u64>) -> Limit<Decimal64> {
+    Limit { scope: limit.scope, value: whole(limit.value) }
+}
+
+/// A limit that the rules themselves set.
+const fn fixed(value: Decimal64) -> Limit<Decimal64> {
+    Limit { scope: Scope::Mesh, value }
 }
 
 impl RiskGate {
@@ -64,9 +96,8 @@ impl RiskGate {
             limits,
             kill: KillSwitches::default(),
             halted: None,
-            orders: RateWindow::default(),
-            entries: RateWindow::default(),
-            entries_by_instrument: BTreeMap::new(),
+            rates: Rates::default(),
+            accounts: Accounts::default(),
             last_entry_ns: BTreeMap::new(),
         }
     }
@@ -81,9 +112,27 @@ impl RiskGate {
         &self.kill
     }
 
-    /// A kill switch was set or reset.
-    pub fn on_kill_switch(&mut self, switch: &KillSwitch) {
+    /// What was earned and lost.
+    pub const fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// What was earned and lost, to take what an earlier run left.
+    pub const fn accounts_mut(&mut self) -> &mut Accounts {
+        &mut self.accounts
+    }
+
+    /// A kill switch was set or reset; `restored` where an earlier run had it. A reset ends trips of the same name as well.
+    pub fn on_kill_switch(&mut self, switch: &KillSwitch, restored: bool) {
         self.kill.apply(switch);
+        if switch.level.get() == Some(KillLevel::None) {
+            self.accounts.reset(&switch.scope, switch.set_ns.get(), restored);
+        }
+    }
+
+    /// Looks at how every owner stands, and trips what has passed its limit. Answers with the accounts to write down.
+    pub fn observe(&mut self, standings: &[Standing], now_ns: u64) -> Vec<AccountKey> {
+        self.accounts.observe(&self.limits, standings, now_ns)
     }
 
     /// Something happened that can't be explained: no entries until a restart.
@@ -98,222 +147,274 @@ impl RiskGate {
 
     /// What has been used of the limits, as numbers: equal ones, equal answers.
     pub fn usage(&self) -> impl Iterator<Item = u64> + '_ {
-        let windows = [&self.orders, &self.entries].into_iter().chain(self.entries_by_instrument.values());
         let switches = self.kill.iter().flat_map(|(_, set_ns, level)| [set_ns, level as u64]);
-        let times = windows.flat_map(RateWindow::times).chain(self.last_entry_ns.values().copied());
-        times.chain(switches).chain([u64::from(self.halted.is_some())])
+        let times = self.rates.times().chain(self.last_entry_ns.values().copied());
+        times.chain(switches).chain(self.accounts.fingerprint()).chain([u64::from(self.halted.is_some())])
     }
 
     /// Counts an order, also one of an earlier run.
     pub fn record(&mut self, intent: &Intent) {
         let (at_ns, window_ns) = (intent.decided_ns.get(), self.limits.rate_window_ns());
-        self.orders.record(at_ns, window_ns);
+        let owner = (intent.instrument, intent.strategy);
         if intent.action.get().is_none_or(SignalAction::is_entry) {
-            self.entries.record(at_ns, window_ns);
-            self.entries_by_instrument.entry(intent.instrument).or_default().record(at_ns, window_ns);
-            let last = self.last_entry_ns.entry((intent.instrument, intent.strategy)).or_default();
+            self.rates.record(Counted::Entry, at_ns, window_ns, owner);
+            let last = self.last_entry_ns.entry(owner).or_default();
             *last = at_ns.max(*last);
-        }
-    }
-
-    /// Approves an order and counts it, or says which check failed first.
-    ///
-    /// # Errors
-    /// The veto.
-    pub fn check(&mut self, intent: &Intent, view: &RiskView<'_>) -> Result<RiskApproved<Intent>, Veto> {
-        let order = Self::read(intent)?;
-        self.check_kill(&order.intent.strategy, order.action)?;
-        let info = Self::check_instrument(view.info)?;
-        if order.action.is_entry() {
-            let book = self.check_entry(&order, view)?;
-            Self::check_filters(&order, info, Some(book))?;
-            self.check_band(&order, book)?;
-            self.check_rates(&order, view.now_ns)?;
-            self.check_notional(&order, view, book)?;
         } else {
-            Self::check_exit(&order, view.position)?;
-            Self::check_filters(&order, info, view.book)?;
-            self.check_rates(&order, view.now_ns)?;
+            self.rates.record(Counted::Exit, at_ns, window_ns, owner);
         }
-        self.record(intent);
-        Ok(RiskApproved::new(*intent))
     }
 
-    fn read(intent: &Intent) -> Result<Order<'_>, Veto> {
-        let malformed = Veto::plain(RejectReason::Malformed, "the intent can't be read");
-        let (action, side) = (intent.action.get().ok_or(malformed)?, intent.side.get().ok_or(malformed)?);
-        let price = match intent.order_type.get().ok_or(malformed)? {
+    /// Approves an order, reduced to what the limits have room for, and counts it; or says which gate refused it first.
+    pub fn check(&mut self, intent: &Intent, view: &RiskView<'_>) -> Decision {
+        let mut trail = Trail::default();
+        let (answer, cut_by) = match self.judge(intent, view, &mut trail) {
+            Ok(sized) => {
+                let allowed = Intent { quantity: sized.quantity.into(), ..*intent };
+                self.record(&allowed);
+                (Ok(RiskApproved::new(allowed)), sized.cut_by)
+            }
+            Err(veto) => (Err(veto), None),
+        };
+        Decision { answer, cut_by, margins: trail.into_margins() }
+    }
+
+    fn judge(&self, intent: &Intent, view: &RiskView<'_>, trail: &mut Trail) -> Result<Sized, Veto> {
+        let order = Self::read(intent, trail)?;
+        let scoped = self.limits.of(&intent.instrument, &intent.strategy);
+        self.check_kill(&order, trail)?;
+        let info = Self::check_instrument(view.info, trail)?;
+        let sized = if order.action.is_entry() {
+            self.check_losses(&order, info.quote, view.now_ns, trail)?;
+            let book = self.check_entry(&order, &scoped, view, trail)?;
+            Self::check_band(&order, &scoped, book, trail)?;
+            self.check_rates(&order, &scoped, view.now_ns, trail)?;
+            let entry = Entry {
+                owner: order.owner,
+                side: order.side,
+                quantity: order.quantity,
+                price: order.price.max(book.ask),
+                info,
+                equity: self.equity(info.quote),
+            };
+            size(&entry, &self.limits, &scoped, view, trail)?
+        } else {
+            Self::check_exit(&order, view.position, trail)?;
+            self.check_rates(&order, &scoped, view.now_ns, trail)?;
+            Sized { quantity: order.quantity, cut_by: None }
+        };
+        Self::check_filters(&Order { quantity: sized.quantity, ..order }, info, view.book, trail)?;
+        Ok(sized)
+    }
+
+    /// What was put in and earned of a quote currency.
+    fn equity(&self, quote: Asset) -> Option<Decimal64> {
+        let capital = self.limits.capital.get(quote.as_str()?)?;
+        capital.checked_add(self.accounts.profit(quote)?).ok()
+    }
+
+    fn read<'i>(intent: &'i Intent, trail: &mut Trail) -> Result<Order<'i>, Veto> {
+        let text = "the intent can't be read";
+        let codes = intent.action.get().zip(intent.side.get()).zip(intent.order_type.get());
+        let ((action, side), order_type) = trail.known(Gate::Intent, codes, text)?;
+        let price = match order_type {
             OrderType::Market => intent.worst_price.get(),
             OrderType::Limit | OrderType::PostOnly => intent.price.get(),
         };
-        if side != action.side() {
-            return Err(Veto::plain(RejectReason::Malformed, "side and action contradict each other"));
-        }
-        Ok(Order { intent, action, side, quantity: intent.quantity.get(), price })
+        trail.holds(Gate::Intent, side == action.side(), "side and action contradict each other")?;
+        let owner = (intent.instrument, intent.strategy);
+        Ok(Order { intent, owner, action, side, quantity: intent.quantity.get(), price })
     }
 
-    fn check_kill(&self, strategy: &StrategyName, action: SignalAction) -> Result<(), Veto> {
-        let level = self.kill.level(strategy);
-        let allowed = if action.is_entry() { KillLevel::None } else { KillLevel::CloseOnly };
-        if level > allowed {
-            let text = "level of the kill switch";
-            return Err(Veto::new(RejectReason::KillSwitch, text, whole(level as u64), whole(allowed as u64)));
-        }
+    fn check_kill(&self, order: &Order<'_>, trail: &mut Trail) -> Result<(), Veto> {
+        let level = self.kill.level(&order.intent.strategy, &order.intent.instrument);
+        let allowed = if order.action.is_entry() { KillLevel::None } else { KillLevel::CloseOnly };
+        let (actual, limit) = (whole(level as u64), fixed(whole(allowed as u64)));
+        trail.at_most(Gate::KillSwitch, Unit::Level, limit, actual, "level of the kill switch")?;
         match self.halted {
-            Some(reason) if action.is_entry() => Err(Veto::plain(RejectReason::KillSwitch, reason)),
+            Some(reason) if order.action.is_entry() => trail.holds(Gate::Halt, false, reason),
             _ => Ok(()),
         }
     }
 
-    fn check_instrument(info: Option<&InstrumentInfo>) -> Result<&InstrumentInfo, Veto> {
-        let info = info.ok_or(Veto::plain(RejectReason::UnknownInstrument, "no instrument information"))?;
-        match info.status.get() {
-            Some(InstrumentStatus::Trading) => Ok(info),
-            _ => Err(Veto::plain(RejectReason::Filter, "the instrument is not trading")),
-        }
+    fn check_instrument<'v>(info: Option<&'v InstrumentInfo>, trail: &mut Trail) -> Result<&'v InstrumentInfo, Veto> {
+        let unknown = |veto| Veto { reason: RejectReason::UnknownInstrument, ..veto };
+        let info = trail.known(Gate::Instrument, info, "no instrument information").map_err(unknown)?;
+        let trades = info.status.get() == Some(InstrumentStatus::Trading);
+        trail.holds(Gate::Instrument, trades, "the instrument is not trading")?;
+        Ok(info)
     }
 
-    fn check_entry(&self, order: &Order<'_>, view: &RiskView<'_>) -> Result<BookTop, Veto> {
-        let (now_ns, limits) = (view.now_ns, &self.limits);
-        if view.unresolved > 0 {
-            let text = "orders of an earlier run are unresolved";
-            return Err(Veto::new(RejectReason::OrderPending, text, whole(view.unresolved), Decimal64::ZERO));
-        }
-        let age_ns = now_ns.saturating_sub(view.signal_ns);
-        if age_ns > ns(limits.signal_max_age_ms) {
-            let (age, limit) = (whole(age_ns / 1_000_000), whole(limits.signal_max_age_ms));
-            return Err(Veto::new(RejectReason::Stale, "age of the signal, ms", age, limit));
-        }
-        let book = self.check_book(view)?;
-        if order.action == SignalAction::EnterShort && order.intent.instrument.kind() == Some(InstrumentKind::Spot) {
-            return Err(Veto::plain(RejectReason::InsufficientFunds, "spot can't be sold short"));
-        }
-        if view.working {
-            return Err(Veto::plain(RejectReason::OrderPending, "an order is working"));
-        }
-        let owner = (order.intent.instrument, order.intent.strategy);
-        if let Some(last_ns) = self.last_entry_ns.get(&owner) {
-            let since_ms = now_ns.saturating_sub(*last_ns) / 1_000_000;
-            if since_ms < limits.cooldown_ms {
-                let text = "pause since the last entry, ms";
-                return Err(Veto::new(RejectReason::Cooldown, text, whole(since_ms), whole(limits.cooldown_ms)));
+    fn check_losses(&self, order: &Order<'_>, quote: Asset, now_ns: u64, trail: &mut Trail) -> Result<(), Veto> {
+        for (scope, limits, account) in self.accounts.of(&self.limits, &order.owner, quote) {
+            if let Some(trip) = account.and_then(|account| account.trip()) {
+                let margin = trip.limit.checked_sub(trip.actual).unwrap_or_default();
+                trail.note(trip.gate, trip.unit, (scope, Outcome::Trip), [trip.actual, trip.limit, margin]);
+                let (text, actual, limit) = (tripped(trip.gate), trip.actual, trip.limit);
+                return Err(Veto { gate: trip.gate, reason: RejectReason::Tripped, text, actual, limit });
+            }
+            let new = crate::loss::Account::priced();
+            let account = account.unwrap_or(&new);
+            let amounts = [
+                (Gate::DailyLoss, limits.daily_loss, account.lost_today()),
+                (Gate::Drawdown, limits.drawdown, account.drawdown()),
+            ];
+            for (gate, limit, lost) in amounts {
+                let Some(value) = limit else { continue };
+                let lost = trail.known(gate, lost, "an open position has no price")?;
+                trail.at_most(gate, Unit::Quote, Limit { scope, value }, lost, tripped(gate))?;
+            }
+            let since_ns = now_ns.saturating_sub(ns(limits.stop_guard_window_ms.unwrap_or(u64::MAX)));
+            let counts = [
+                (Gate::LossStreak, limits.loss_streak, u64::from(account.streak())),
+                (Gate::StopGuard, limits.stop_guard_losses, account.losses_since(since_ns)),
+            ];
+            for (gate, limit, losses) in counts {
+                let Some(limit) = limit else { continue };
+                let limit = Limit { scope, value: whole(limit.into()) };
+                trail.at_most(gate, Unit::Count, limit, whole(losses), tripped(gate))?;
             }
         }
+        Ok(())
+    }
+
+    fn check_entry(
+        &self,
+        order: &Order<'_>,
+        scoped: &Scoped<'_>,
+        view: &RiskView<'_>,
+        trail: &mut Trail,
+    ) -> Result<BookTop, Veto> {
+        let text = "orders of an earlier run are unresolved";
+        trail.at_most(Gate::Unresolved, Unit::Count, fixed(Decimal64::ZERO), whole(view.unresolved), text)?;
+        if let Some(limit) = scoped.least(|limits| limits.signal_max_age_ms) {
+            let age = age_ms(view.now_ns, view.signal_ns);
+            trail.at_most(Gate::SignalAge, Unit::Milliseconds, count(limit), age, "age of the signal, ms")?;
+        }
+        let book = Self::check_book(scoped, view, trail)?;
+        if order.action == SignalAction::EnterShort {
+            let spot = order.intent.instrument.kind() == Some(InstrumentKind::Spot);
+            trail.holds(Gate::SpotShort, !spot, "spot can't be sold short")?;
+        }
+        trail.holds(Gate::Working, !view.working, "an order is working")?;
+        let cooldown = scoped.greatest(|limits| limits.cooldown_ms);
+        if let (Some(limit), Some(last_ns)) = (cooldown, self.last_entry_ns.get(&order.owner)) {
+            let (since, text) = (age_ms(view.now_ns, *last_ns), "pause since the last entry, ms");
+            trail.at_least(Gate::Cooldown, Unit::Milliseconds, count(limit), since, text)?;
+        }
         Ok(book)
     }
 
-    fn check_book(&self, view: &RiskView<'_>) -> Result<BookTop, Veto> {
-        let not_live = |text| Veto::plain(RejectReason::BookNotLive, text);
-        let book = view.book.ok_or(not_live("no book"))?;
-        if !book.live {
-            return Err(not_live("the book is not live"));
-        }
-        if !book.bid.is_positive() || !book.ask.is_positive() {
-            return Err(not_live("the book has an empty side"));
-        }
-        let age_ms = view.now_ns.saturating_sub(book.received_ns) / 1_000_000;
-        if age_ms > self.limits.book_max_age_ms {
-            let limit = whole(self.limits.book_max_age_ms);
-            return Err(Veto::new(RejectReason::BookNotLive, "age of the book, ms", whole(age_ms), limit));
+    fn check_book(scoped: &Scoped<'_>, view: &RiskView<'_>, trail: &mut Trail) -> Result<BookTop, Veto> {
+        let book = trail.known(Gate::BookHealth, view.book, "no book")?;
+        trail.holds(Gate::BookHealth, book.live, "the book is not live")?;
+        let whole_book = book.bid.is_positive() && book.ask.is_positive();
+        trail.holds(Gate::BookHealth, whole_book, "the book has an empty side")?;
+        trail.holds(Gate::BookCrossed, book.bid < book.ask, "the book is crossed")?;
+        if let Some(limit) = scoped.least(|limits| limits.book_max_age_ms) {
+            let age = age_ms(view.now_ns, book.received_ns);
+            trail.at_most(Gate::BookAge, Unit::Milliseconds, count(limit), age, "age of the book, ms")?;
         }
         Ok(book)
     }
 
-    fn check_exit(order: &Order<'_>, position: Decimal64) -> Result<(), Veto> {
+    fn check_exit(order: &Order<'_>, position: Decimal64, trail: &mut Trail) -> Result<(), Veto> {
         let long = order.action == SignalAction::ExitLong;
         let held = match position.magnitude() {
             Ok(held) if position.is_positive() == long => held,
             _ => Decimal64::ZERO,
         };
-        if held.is_zero() || order.quantity > held {
-            return Err(Veto::new(RejectReason::NoPosition, "quantity to close", order.quantity, held));
-        }
-        Ok(())
+        trail.holds(Gate::Holding, !held.is_zero(), "there is nothing to close")?;
+        trail.at_most(Gate::Holding, Unit::Base, fixed(held), order.quantity, "quantity to close")
     }
 
-    fn check_filters(order: &Order<'_>, info: &InstrumentInfo, book: Option<BookTop>) -> Result<(), Veto> {
-        let filter = |text, actual, limit| Err(Veto::new(RejectReason::Filter, text, actual, limit));
+    fn check_filters(
+        order: &Order<'_>,
+        info: &InstrumentInfo,
+        book: Option<BookTop>,
+        trail: &mut Trail,
+    ) -> Result<(), Veto> {
         let (lot, tick, quantity) = (info.lot.get(), info.tick.get(), order.quantity);
         let (least, most) = (info.min_quantity.get(), info.max_quantity.get());
-        if !quantity.is_positive() || quantity < least {
-            return filter("least quantity", quantity, least);
-        }
-        if !quantity.is_multiple_of(lot) {
-            return filter("quantity is no multiple of the lot", quantity, lot);
-        }
-        if most.is_positive() && quantity > most {
-            return filter("largest quantity", quantity, most);
+        trail.holds(Gate::LeastQuantity, quantity.is_positive(), "there is no quantity")?;
+        trail.at_least(Gate::LeastQuantity, Unit::Base, fixed(least), quantity, "least quantity")?;
+        trail.holds(Gate::Lot, quantity.is_multiple_of(lot), "quantity is no multiple of the lot")?;
+        if most.is_positive() {
+            trail.at_most(Gate::GreatestQuantity, Unit::Base, fixed(most), quantity, "largest quantity")?;
         }
         for price in [order.intent.price.get(), order.intent.worst_price.get()] {
-            if price.is_negative() || (!price.is_zero() && !price.is_multiple_of(tick)) {
-                return filter("price is no multiple of the tick", price, tick);
-            }
+            let on_tick = price.is_zero() || (price.is_positive() && price.is_multiple_of(tick));
+            trail.holds(Gate::Tick, on_tick, "price is no multiple of the tick")?;
         }
         let Some(price) = book.map(|book| book.bid).filter(|bid| bid.is_positive()) else { return Ok(()) };
-        let notional = computed(RejectReason::Filter, quantity.mul_rounded(price, -8, Rounding::Floor))?;
-        let least = info.min_notional.get();
-        if notional < least { filter("least notional", notional, least) } else { Ok(()) }
+        let notional = quantity.mul_rounded(price, -8, Rounding::Floor).ok();
+        let notional = trail.known(Gate::LeastNotional, notional, "a number does not fit")?;
+        let limit = fixed(info.min_notional.get());
+        trail.at_least(Gate::LeastNotional, Unit::Quote, limit, notional, "least notional")
     }
 
-    fn check_band(&self, order: &Order<'_>, book: BookTop) -> Result<(), Veto> {
-        let limit = Decimal64::new(i64::from(self.limits.price_band_bps), 0);
-        if !order.price.is_positive() {
-            return Err(Veto::new(RejectReason::Filter, "an entry without a price bound", order.price, limit));
-        }
+    fn check_band(order: &Order<'_>, scoped: &Scoped<'_>, book: BookTop, trail: &mut Trail) -> Result<(), Veto> {
+        let gate = Gate::PriceBand;
+        trail.holds(gate, order.price.is_positive(), "an entry without a price bound")?;
+        let Some(limit) = scoped.least(|limits| limits.price_band_bps) else { return Ok(()) };
         let (worse_by, best) = match order.side {
             Side::Buy => (order.price.checked_sub(book.ask), book.ask),
             Side::Sell => (book.bid.checked_sub(order.price), book.bid),
         };
-        let part = computed(RejectReason::Filter, worse_by)?.div_rounded(best, -8, Rounding::Ceiling);
-        let bps = computed(RejectReason::Filter, part.and_then(|p| p.checked_mul(Decimal64::new(10_000, 0))))?;
-        if bps > limit {
-            return Err(Veto::new(RejectReason::Filter, "price band, basis points", bps, limit));
-        }
-        Ok(())
+        let bps = worse_by.and_then(|worse| basis_points(worse, best)).ok();
+        let bps = trail.known(gate, bps, "a number does not fit")?;
+        let limit = Limit { scope: limit.scope, value: whole(limit.value.into()) };
+        trail.at_most(gate, Unit::BasisPoints, limit, bps, "price band, basis points")
     }
 
-    fn check_rates(&self, order: &Order<'_>, now_ns: u64) -> Result<(), Veto> {
-        let (limits, window_ns) = (&self.limits, self.limits.rate_window_ns());
-        let check = |text, used: u64, allowed: u64| {
-            if used < allowed {
-                return Ok(());
-            }
-            Err(Veto::new(RejectReason::RateLimit, text, whole(used.saturating_add(1)), whole(allowed)))
-        };
-        check("orders in the window", self.orders.count(now_ns, window_ns), limits.orders_per_window)?;
+    fn check_rates(&self, order: &Order<'_>, scoped: &Scoped<'_>, now_ns: u64, trail: &mut Trail) -> Result<(), Veto> {
         if order.action.is_entry() {
-            let room = limits.orders_per_window.saturating_sub(limits.reserved_for_exits);
-            check("entries in the window", self.entries.count(now_ns, window_ns), room)?;
-            let here = self.entries_by_instrument.get(&order.intent.instrument);
-            let used = here.map_or(0, |window| window.count(now_ns, window_ns));
-            check("entries for the instrument in the window", used, limits.entries_per_instrument)?;
+            let texts = ["entries in the window", "entries for the instrument in the window"];
+            let limits =
+                [scoped.each(|l| l.entries_per_window).collect(), scoped.each(|l| l.entries_per_symbol).collect()];
+            self.check_rate((Counted::Entry, Gate::EntryRate, texts), &order.owner, limits, now_ns, trail)
+        } else {
+            let texts = ["exits in the window", "exits for the instrument in the window"];
+            let limits = [scoped.each(|l| l.exits_per_window).collect(), scoped.each(|l| l.exits_per_symbol).collect()];
+            self.check_rate((Counted::Exit, Gate::ExitRate, texts), &order.owner, limits, now_ns, trail)
+        }
+    }
+
+    /// `limits` are those of scopes, then those of the instrument.
+    fn check_rate(
+        &self,
+        (counted, gate, texts): (Counted, Gate, [&'static str; 2]),
+        owner: &PositionKey,
+        limits: [Vec<Limit<u64>>; 2],
+        now_ns: u64,
+        trail: &mut Trail,
+    ) -> Result<(), Veto> {
+        let window_ns = self.limits.rate_window_ns();
+        let [of_scopes, of_symbol] = limits;
+        let scopes = of_scopes.into_iter().map(|limit| (limit, limit.scope, texts[0]));
+        let symbol = of_symbol.into_iter().map(|limit| (limit, Scope::Symbol, texts[1]));
+        for (limit, scope, text) in scopes.chain(symbol) {
+            let used = self.rates.count(counted, now_ns, window_ns, scope, owner);
+            trail.at_most(gate, Unit::Count, count(limit), whole(used.saturating_add(1)), text)?;
         }
         Ok(())
     }
+}
 
-    fn check_notional(&self, order: &Order<'_>, view: &RiskView<'_>, book: BookTop) -> Result<(), Veto> {
-        let (limits, price) = (&self.limits, order.price.max(book.ask));
-        let notional =
-            |reason, quantity: Decimal64| computed(reason, quantity.mul_rounded(price, -8, Rounding::Ceiling));
-        let reason = RejectReason::OrderNotional;
-        let of_order = notional(reason, order.quantity)?;
-        if of_order > limits.order_notional {
-            return Err(Veto::new(reason, "notional of the order", of_order, limits.order_notional));
-        }
-        let reason = RejectReason::PositionNotional;
-        let missing = Veto::plain(reason, "the exposure can't be computed");
-        let (exposure, others) = (view.exposure.ok_or(missing)?, view.others_quantity.ok_or(missing)?);
-        let after =
-            exposure.with_order(order.side, order.quantity).and_then(|after| after.worst()?.checked_add(others));
-        let of_position = notional(reason, computed(reason, after)?)?;
-        if of_position > limits.position_notional {
-            return Err(Veto::new(reason, "notional of the position", of_position, limits.position_notional));
-        }
-        let others = view.others_notional.ok_or(Veto::plain(reason, "a position has no price"))?;
-        let total = computed(reason, of_position.checked_add(others))?;
-        if total > limits.total_notional {
-            return Err(Veto::new(reason, "notional of all positions", total, limits.total_notional));
-        }
-        Ok(())
+fn age_ms(now_ns: u64, then_ns: u64) -> Decimal64 {
+    whole(now_ns.saturating_sub(then_ns) / 1_000_000)
+}
+
+/// `part` of `whole` in basis points, rounded up.
+pub(crate) fn basis_points(part: Decimal64, whole: Decimal64) -> Result<Decimal64, mesh_types::DecimalError> {
+    part.div_rounded(whole, -8, Rounding::Ceiling)?.checked_mul(Decimal64::new(10_000, 0))
+}
+
+const fn tripped(gate: Gate) -> &'static str {
+    match gate {
+        Gate::DailyLoss => "loss of the day",
+        Gate::Drawdown => "loss since the best",
+        Gate::LossStreak => "losses in a row",
+        _ => "losses within the window",
     }
 }

@@ -1,99 +1,21 @@
-//! Each check at its limit and beyond, what exits skip, and what holds for every outcome.
+//! Each check at its limit and beyond, what exits skip, and what is written down of each.
+
 #![allow(clippy::expect_used)]
 
-use mesh_oms::{Exposure, Oms, Report};
-use mesh_risk::{BookTop, RiskGate, RiskLimits, RiskView, Veto};
-use mesh_types::execution::{Fill, Intent};
+mod common;
+
+use common::*;
+use mesh_risk::{BookTop, RiskGate, RiskLimits, RiskView, ScopeLimits};
+use mesh_types::execution::Intent;
 use mesh_types::market::InstrumentInfo;
-use mesh_types::signal::StrategyName;
 use mesh_types::system::KillSwitch;
 use mesh_types::{
-    ClientOrderId, Decimal64, FixedStr, InstrumentStatus, KillLevel, OrderType, RejectReason, Side, SignalAction,
-    TimeInForce,
+    Decimal64, Gate, InstrumentStatus, KillLevel, Outcome, RejectReason, Scope, Side, SignalAction, Unit,
 };
-use proptest::prelude::*;
-
-const SECOND: u64 = 1_000_000_000;
-const NOW: u64 = 1_000 * SECOND;
-
-fn d(text: &str) -> Decimal64 {
-    text.parse().expect(text)
-}
-
-fn info() -> InstrumentInfo {
-    InstrumentInfo {
-        tick: d("0.1").into(),
-        lot: d("0.01").into(),
-        min_quantity: d("0.02").into(),
-        max_quantity: d("50").into(),
-        min_notional: d("5").into(),
-        status: InstrumentStatus::Trading.into(),
-        ..InstrumentInfo::default()
-    }
-}
-
-fn book() -> BookTop {
-    BookTop { bid: d("99.9"), ask: d("100.0"), live: true, received_ns: NOW }
-}
-
-fn limits() -> RiskLimits {
-    RiskLimits {
-        order_notional: d("500"),
-        position_notional: d("1000"),
-        total_notional: d("1500"),
-        cooldown_ms: 1_000,
-        orders_per_window: 4,
-        reserved_for_exits: 2,
-        entries_per_instrument: 2,
-        ..RiskLimits::default()
-    }
-}
-
-fn intent(action: SignalAction, quantity: &str) -> Intent {
-    Intent {
-        instrument: "binance:perpetual:BTCUSDT".parse().expect("an id"),
-        strategy: StrategyName::truncated("momentum"),
-        action: action.into(),
-        side: action.side().into(),
-        order_type: OrderType::Market.into(),
-        time_in_force: TimeInForce::Ioc.into(),
-        quantity: d(quantity).into(),
-        worst_price: (if action.side() == Side::Buy { d("100.0") } else { d("99.9") }).into(),
-        decided_ns: NOW.into(),
-        ..Intent::default()
-    }
-}
-
-fn view(info: &InstrumentInfo) -> RiskView<'_> {
-    RiskView {
-        now_ns: NOW,
-        signal_ns: NOW,
-        info: Some(info),
-        book: Some(book()),
-        position: Decimal64::ZERO,
-        exposure: Some(Exposure::default()),
-        others_quantity: Some(Decimal64::ZERO),
-        others_notional: Some(Decimal64::ZERO),
-        working: false,
-        unresolved: 0,
-    }
-}
-
-fn check(gate: &mut RiskGate, intent: &Intent, view: &RiskView<'_>) -> Result<(), (RejectReason, String)> {
-    gate.check(intent, view).map(|_| ()).map_err(|v: Veto| (v.reason, format!("{} {}>{}", v.text, v.actual, v.limit)))
-}
-
-fn reason(intent: &Intent, view: &RiskView<'_>) -> Option<RejectReason> {
-    check(&mut RiskGate::new(limits()), intent, view).err().map(|(reason, _)| reason)
-}
-
-fn held(quantity: &str) -> Option<Exposure> {
-    Some(Exposure { quantity: d(quantity), highest: d(quantity), lowest: d(quantity) })
-}
 
 #[test]
 fn each_check_has_its_limit() {
-    use RejectReason as R;
+    use Gate as G;
     let info = info();
     let (base, enter) = (view(&info), intent(SignalAction::EnterLong, "1"));
     let halted = InstrumentInfo { status: InstrumentStatus::Halted.into(), ..info };
@@ -108,76 +30,110 @@ fn each_check_has_its_limit() {
     let price = |p: &str| Intent { worst_price: d(p).into(), ..enter };
     let fresh_until = NOW - 5 * SECOND;
     let old = |received_ns| RiskView { book: Some(BookTop { received_ns, ..book() }), ..base };
+    let bid = |bid: &str| RiskView { book: Some(BookTop { bid: d(bid), ..book() }), ..base };
     let suspect = RiskView { book: Some(BookTop { live: false, ..book() }), ..base };
-    let cases: Vec<(Intent, RiskView<'_>, Option<RejectReason>)> = vec![
+    let cases: Vec<(Intent, RiskView<'_>, Option<Gate>)> = vec![
         (enter, base, None),
-        (enter, RiskView { info: Some(&halted), ..base }, Some(R::Filter)),
-        (enter, RiskView { unresolved: 1, ..base }, Some(R::OrderPending)),
+        (enter, RiskView { info: Some(&halted), ..base }, Some(G::Instrument)),
+        (enter, RiskView { unresolved: 1, ..base }, Some(G::Unresolved)),
         (enter, RiskView { signal_ns: NOW - 10 * SECOND, ..base }, None),
-        (enter, RiskView { signal_ns: NOW - 10 * SECOND - 1_000_000, ..base }, Some(R::Stale)),
+        (enter, RiskView { signal_ns: NOW - 10 * SECOND - 1_000_000, ..base }, Some(G::SignalAge)),
         (enter, old(fresh_until), None),
-        (enter, old(fresh_until - 1_000_000), Some(R::BookNotLive)),
-        (enter, suspect, Some(R::BookNotLive)),
+        (enter, old(fresh_until - 1_000_000), Some(G::BookAge)),
+        (enter, suspect, Some(G::BookHealth)),
+        (enter, bid("99.99"), None),
+        (enter, bid("100.0"), Some(G::BookCrossed)),
         (spot, base, None),
-        (short_spot, base, Some(R::InsufficientFunds)),
-        (enter, RiskView { working: true, ..base }, Some(R::OrderPending)),
+        (short_spot, base, Some(G::SpotShort)),
+        (enter, RiskView { working: true, ..base }, Some(G::Working)),
         (quantity("0.06"), base, None),
-        (quantity("0.01"), base, Some(R::Filter)),
-        (quantity("0.05"), base, Some(R::Filter)),
-        (quantity("1.005"), base, Some(R::Filter)),
-        (quantity("51"), base, Some(R::Filter)),
-        (price("100.05"), base, Some(R::Filter)),
+        (quantity("0"), base, Some(G::LeastQuantity)),
+        (quantity("0.01"), base, Some(G::LeastQuantity)),
+        (quantity("0.05"), base, Some(G::LeastNotional)),
+        (quantity("1.005"), base, Some(G::Lot)),
+        (price("100.05"), base, Some(G::Tick)),
         (price("100.5"), base, None),
-        (price("100.6"), base, Some(R::Filter)),
-        (price("0"), base, Some(R::Filter)),
-        (quantity("5"), base, None),
-        (quantity("5.01"), base, Some(R::OrderNotional)),
-        (quantity("5"), RiskView { exposure: held("5"), ..base }, None),
-        (quantity("5"), RiskView { exposure: held("5.01"), ..base }, Some(R::PositionNotional)),
-        (quantity("5"), RiskView { others_quantity: Some(d("5.01")), ..base }, Some(R::PositionNotional)),
-        (quantity("5"), RiskView { exposure: held("-10.02"), ..base }, Some(R::PositionNotional)),
-        (quantity("5"), RiskView { others_notional: Some(d("1000")), ..base }, None),
-        (quantity("5"), RiskView { others_notional: Some(d("1000.01")), ..base }, Some(R::PositionNotional)),
-        (Intent { side: Side::Sell.into(), ..enter }, base, Some(R::Malformed)),
+        (price("100.6"), base, Some(G::PriceBand)),
+        (price("0"), base, Some(G::PriceBand)),
+        (Intent { side: Side::Sell.into(), ..enter }, base, Some(G::Intent)),
     ];
     for (index, (intent, view, expected)) in cases.iter().enumerate() {
-        assert_eq!(reason(intent, view), *expected, "case {index}");
+        assert_eq!(refused_by(&limits(), intent, view), *expected, "case {index}");
     }
+    let small = InstrumentInfo { max_quantity: d("2").into(), ..info };
+    let small = RiskView { info: Some(&small), ..base };
+    assert_eq!(refused_by(&limits(), &quantity("2"), &small), None);
+    assert_eq!(refused_by(&limits(), &quantity("2.01"), &small), Some(G::GreatestQuantity));
 }
 
 #[test]
-fn missing_input_vetoes() {
-    use RejectReason as R;
+fn missing_input_refuses() {
+    use Gate as G;
     let info = info();
     let (base, enter) = (view(&info), intent(SignalAction::EnterLong, "1"));
+    let elsewhere = [mesh_risk::Held { notional: None, ..held_by("binance:perpetual:ETHUSDT", "momentum", "1") }];
     for (view, expected) in [
-        (RiskView { info: None, ..base }, R::UnknownInstrument),
-        (RiskView { book: None, ..base }, R::BookNotLive),
-        (RiskView { exposure: None, ..base }, R::PositionNotional),
-        (RiskView { others_quantity: None, ..base }, R::PositionNotional),
-        (RiskView { others_notional: None, ..base }, R::PositionNotional),
-        (RiskView { book: Some(BookTop { ask: Decimal64::ZERO, ..book() }), ..base }, R::BookNotLive),
+        (RiskView { info: None, ..base }, G::Instrument),
+        (RiskView { book: None, ..base }, G::BookHealth),
+        (RiskView { book: Some(BookTop { ask: Decimal64::ZERO, ..book() }), ..base }, G::BookHealth),
+        (RiskView { exposure: None, ..base }, G::PositionNotional),
+        (RiskView { others: None, ..base }, G::PositionNotional),
+        (RiskView { others: Some(&elsewhere), ..base }, G::TotalNotional),
     ] {
-        assert_eq!(reason(&enter, &view), Some(expected));
+        assert_eq!(refused_by(&limits(), &enter, &view), Some(expected));
     }
+    let unknown = judged(&limits(), &enter, &RiskView { info: None, ..base });
+    assert_eq!(unknown.answer.map_err(|veto| veto.reason).err(), Some(RejectReason::UnknownInstrument));
     let huge = Intent { quantity: Decimal64::new(i64::MAX, 10).into(), ..enter };
-    assert!(reason(&huge, &base).is_some());
+    assert!(refused_by(&limits(), &huge, &base).is_some());
 }
 
 #[test]
 fn the_first_check_that_fails_answers() {
     let mut gate = RiskGate::new(limits());
-    gate.on_kill_switch(&KillSwitch { level: KillLevel::CloseOnly.into(), ..KillSwitch::default() });
+    let close_only = KillSwitch { level: KillLevel::CloseOnly.into(), ..KillSwitch::default() };
+    gate.on_kill_switch(&close_only, false);
     let info = info();
     let nothing = RiskView { info: None, book: None, exposure: None, unresolved: 3, ..view(&info) };
-    let found = check(&mut gate, &intent(SignalAction::EnterLong, "99"), &nothing);
-    assert_eq!(found, Err((RejectReason::KillSwitch, "level of the kill switch 1>0".to_owned())));
+    let found = gate.check(&intent(SignalAction::EnterLong, "99"), &nothing);
+    assert_eq!(answer(&found), Err((Gate::KillSwitch, "level of the kill switch 1>0".to_owned())));
+    assert_eq!(found.outcome(), Outcome::Deny);
     let mut halted = RiskGate::new(limits());
     halted.halt_entries("a fill that nobody ordered");
-    let found = check(&mut halted, &intent(SignalAction::EnterLong, "1"), &view(&info)).map_err(|(r, _)| r);
-    assert_eq!(found, Err(RejectReason::KillSwitch));
+    let found = halted.check(&intent(SignalAction::EnterLong, "1"), &view(&info));
+    assert_eq!(answer(&found).map_err(|(gate, _)| gate), Err(Gate::Halt));
     let exit = RiskView { position: d("1"), ..view(&info) };
-    assert_eq!(check(&mut halted, &intent(SignalAction::ExitLong, "1"), &exit), Ok(()));
+    assert_eq!(answer(&halted.check(&intent(SignalAction::ExitLong, "1"), &exit)), Ok("1".to_owned()));
+}
+
+#[test]
+fn every_gate_that_was_come_to_is_written_down_with_its_margin() {
+    let info = info();
+    let mut limits = limits();
+    let momentum = ScopeLimits { signal_max_age_ms: Some(3_000), ..ScopeLimits::default() };
+    limits.strategy.insert(common::owner("okx:spot:BTC-USDT", "momentum").1, momentum);
+    let late = RiskView { signal_ns: NOW - 2_500_000_000, ..view(&info) };
+    let entry = judged(&limits, &intent(SignalAction::EnterLong, "1"), &late);
+    assert_eq!(entry.outcome(), Outcome::Allow);
+    let of = |margins: &[mesh_types::risk::RiskMargin], gate: Gate| {
+        let found: Vec<_> = margins.iter().filter(|margin| margin.gate.get() == Some(gate)).copied().collect();
+        found
+    };
+    let [age] = of(&entry.margins, Gate::SignalAge)[..] else { unreachable!("one gate of the age") };
+    assert_eq!((age.unit.get(), age.scope.get()), (Some(Unit::Milliseconds), Some(Scope::Strategy)));
+    let numbers = [age.actual, age.limit, age.margin].map(|number| number.get());
+    assert_eq!(numbers, [d("2500"), d("3000"), d("500")]);
+    for gate in [Gate::KillSwitch, Gate::BookAge, Gate::PriceBand, Gate::TotalNotional, Gate::LeastNotional] {
+        assert!(!of(&entry.margins, gate).is_empty(), "{gate}");
+    }
+    assert!(entry.margins.iter().all(|margin| !margin.margin.get().is_negative()));
+    // What refuses is the last that was come to, and its margin says by how much.
+    let refused =
+        judged(&limits, &intent(SignalAction::EnterLong, "1"), &RiskView { signal_ns: NOW - 4 * SECOND, ..late });
+    let last = refused.margins.last().expect("a gate");
+    assert_eq!((last.gate.get(), last.outcome.get()), (Some(Gate::SignalAge), Some(Outcome::Deny)));
+    assert_eq!(last.margin.get(), d("-1000"));
+    assert!(of(&refused.margins, Gate::BookAge).is_empty());
 }
 
 #[test]
@@ -186,7 +142,7 @@ fn exits_skip_what_concerns_new_risk() {
     let dark = RiskView {
         book: None,
         exposure: None,
-        others_notional: None,
+        others: None,
         unresolved: 5,
         signal_ns: 0,
         working: true,
@@ -194,35 +150,41 @@ fn exits_skip_what_concerns_new_risk() {
         ..view(&info)
     };
     let exit = intent(SignalAction::ExitLong, "20");
-    assert_eq!(reason(&exit, &dark), None);
-    assert_eq!(reason(&intent(SignalAction::ExitLong, "20.01"), &dark), Some(RejectReason::NoPosition));
-    assert_eq!(reason(&intent(SignalAction::ExitShort, "1"), &dark), Some(RejectReason::NoPosition));
+    assert_eq!(refused_by(&limits(), &exit, &dark), None);
+    assert_eq!(refused_by(&limits(), &intent(SignalAction::ExitLong, "20.01"), &dark), Some(Gate::Holding));
+    assert_eq!(refused_by(&limits(), &intent(SignalAction::ExitShort, "1"), &dark), Some(Gate::Holding));
     let mut gate = RiskGate::new(limits());
-    gate.on_kill_switch(&KillSwitch { level: KillLevel::CloseOnly.into(), set_ns: 1.into(), ..KillSwitch::default() });
-    assert_eq!(check(&mut gate, &exit, &dark), Ok(()));
-    gate.on_kill_switch(&KillSwitch { level: KillLevel::HaltAll.into(), set_ns: 2.into(), ..KillSwitch::default() });
-    assert!(check(&mut gate, &exit, &dark).is_err());
+    let switch = |level: KillLevel, set_ns: u64| KillSwitch {
+        level: level.into(),
+        set_ns: set_ns.into(),
+        ..KillSwitch::default()
+    };
+    gate.on_kill_switch(&switch(KillLevel::CloseOnly, 1), false);
+    assert!(gate.check(&exit, &dark).answer.is_ok());
+    gate.on_kill_switch(&switch(KillLevel::HaltAll, 2), false);
+    assert!(gate.check(&exit, &dark).answer.is_err());
 }
 
 #[test]
-fn rates_and_cooldown_leave_room_for_exits() {
+fn rates_and_cooldown_leave_exits_their_own_room() {
     let info = info();
-    let mut gate = RiskGate::new(RiskLimits { cooldown_ms: 0, entries_per_instrument: 9, ..limits() });
+    let open = ScopeLimits { cooldown_ms: None, entries_per_symbol: Some(9), ..mesh() };
+    let mut gate = RiskGate::new(RiskLimits { mesh: open, ..limits() });
     let (enter, exit) = (intent(SignalAction::EnterLong, "1"), intent(SignalAction::ExitLong, "1"));
     let (entry, leave) = (view(&info), RiskView { position: d("1"), ..view(&info) });
+    let mut says = |intent: &Intent, view: &RiskView<'_>| answer(&gate.check(intent, view)).map(|_| ());
     for _ in 0..2 {
-        assert_eq!(check(&mut gate, &enter, &entry), Ok(()));
+        assert_eq!(says(&enter, &entry), Ok(()));
     }
-    let found = check(&mut gate, &enter, &entry);
-    assert_eq!(found, Err((RejectReason::RateLimit, "entries in the window 3>2".to_owned())));
+    assert_eq!(says(&enter, &entry), Err((Gate::EntryRate, "entries in the window 3>2".to_owned())));
     for _ in 0..2 {
-        assert_eq!(check(&mut gate, &exit, &leave), Ok(()));
+        assert_eq!(says(&exit, &leave), Ok(()));
     }
-    assert!(check(&mut gate, &exit, &leave).is_err_and(|(reason, _)| reason == RejectReason::RateLimit));
-    let later = RiskView { now_ns: NOW + 60 * SECOND, ..leave };
-    assert_eq!(check(&mut gate, &exit, &later), Ok(()));
+    assert_eq!(says(&exit, &leave), Err((Gate::ExitRate, "exits in the window 3>2".to_owned())));
+    assert_eq!(says(&exit, &RiskView { now_ns: NOW + 60 * SECOND, ..leave }), Ok(()));
 
-    let mut gate = RiskGate::new(RiskLimits { entries_per_instrument: 1, ..limits() });
+    let mut gate =
+        RiskGate::new(RiskLimits { mesh: ScopeLimits { entries_per_symbol: Some(1), ..mesh() }, ..limits() });
     gate.record(&enter);
     let soon = |after: u64| RiskView {
         now_ns: NOW + after,
@@ -230,46 +192,32 @@ fn rates_and_cooldown_leave_room_for_exits() {
         book: Some(BookTop { received_ns: NOW + after, ..book() }),
         ..entry
     };
-    let found = check(&mut gate, &enter, &soon(SECOND - 1)).map_err(|(reason, _)| reason);
-    assert_eq!(found, Err(RejectReason::Cooldown));
-    let found = check(&mut gate, &enter, &soon(SECOND));
-    assert_eq!(found, Err((RejectReason::RateLimit, "entries for the instrument in the window 2>1".to_owned())));
+    let found = answer(&gate.check(&enter, &soon(SECOND - 1))).map_err(|(gate, _)| gate);
+    assert_eq!(found, Err(Gate::Cooldown));
+    let found = answer(&gate.check(&enter, &soon(SECOND)));
+    assert_eq!(found, Err((Gate::EntryRate, "entries for the instrument in the window 2>1".to_owned())));
     let other = Intent { instrument: "binance:perpetual:ETHUSDT".parse().expect("an id"), ..enter };
-    assert_eq!(check(&mut gate, &other, &soon(SECOND)), Ok(()));
+    assert!(gate.check(&other, &soon(SECOND)).answer.is_ok());
 }
 
-proptest! {
-    /// Entries come, orders are filled in part, in full or not at all, and nobody knows which until the end.
-    #[test]
-    fn approved_entries_keep_the_limits_for_all_outcomes(steps in prop::collection::vec((any::<bool>(), 1i64..500, 0i64..=4), 1..30)) {
-        let info = info();
-        let mut gate = RiskGate::new(RiskLimits {
-            cooldown_ms: 0, orders_per_window: 1_000, entries_per_instrument: 1_000, ..limits()
-        });
-        let mut oms = Oms::default();
-        let mut outcomes = Vec::new();
-        for (index, (long, hundredths, quarters)) in steps.into_iter().enumerate() {
-            let action = if long { SignalAction::EnterLong } else { SignalAction::EnterShort };
-            let id = ClientOrderId::new([index as u8; 16]);
-            let quantity = Decimal64::new(hundredths, -2).to_string();
-            let order = Intent { client_order_id: id, ..intent(action, &quantity) };
-            let view = RiskView { exposure: oms.exposure(&(order.instrument, order.strategy)).ok(), ..view(&info) };
-            if let Ok(approved) = gate.check(&order, &view) {
-                oms.intend(approved.get()).expect("an intent");
-                outcomes.push((*approved.get(), quarters));
-            }
-        }
-        for (order, quarters) in outcomes {
-            let filled = order.quantity.get().mantissa * quarters / 4;
-            let fill = Fill {
-                client_order_id: order.client_order_id, instrument: order.instrument, side: order.side,
-                price: d("100.0").into(), quantity: Decimal64::new(filled.max(1), -2).into(),
-                trade_id: FixedStr::truncated(&order.client_order_id.to_string()), ..Fill::default()
-            };
-            oms.apply(&Report::Fill(&fill), NOW).expect("known");
-            let (_, position) = oms.positions().next().expect("a position");
-            let notional = position.quantity().magnitude().and_then(|q| q.checked_mul(d("100.0"))).expect("fits");
-            prop_assert!(notional <= d("1000"), "{notional}");
-        }
-    }
+#[test]
+fn a_scope_counts_what_it_contains() {
+    let info = info();
+    let mut limits = limits();
+    limits.mesh.cooldown_ms = None;
+    limits.mesh.entries_per_window = Some(3);
+    let one = ScopeLimits { entries_per_window: Some(1), ..ScopeLimits::default() };
+    limits.venue.insert(mesh_types::Venue::Binance, one);
+    let mut gate = RiskGate::new(limits);
+    let mut enter = |instrument: &str| {
+        let order = Intent { instrument: instrument.parse().expect("an id"), ..intent(SignalAction::EnterLong, "1") };
+        let decision = gate.check(&order, &view(&info));
+        let margin = decision.margins.last().copied().expect("a gate");
+        answer(&decision).map(|_| ()).map_err(|(gate, _)| (gate, margin.scope.get()))
+    };
+    assert_eq!(enter("okx:swap:BTC-USDT-SWAP"), Ok(()));
+    assert_eq!(enter("binance:perpetual:BTCUSDT"), Ok(()));
+    assert_eq!(enter("binance:perpetual:ETHUSDT"), Err((Gate::EntryRate, Some(Scope::Venue))));
+    assert_eq!(enter("okx:swap:ETH-USDT-SWAP"), Ok(()));
+    assert_eq!(enter("okx:swap:SOL-USDT-SWAP"), Err((Gate::EntryRate, Some(Scope::Mesh))));
 }

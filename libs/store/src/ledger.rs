@@ -104,6 +104,7 @@ fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
         "flat_positions",
         "signals",
         "risk_decisions",
+        "risk_accounts",
         "kill_switches",
         "net_positions",
     ];

@@ -8,6 +8,7 @@ pub mod read;
 mod recover;
 mod rows;
 pub mod schema;
+pub mod story;
 
 pub use error::StoreError;
 pub use ledger::SqliteLedger;

@@ -2,7 +2,7 @@
 //!
 //! Orders that are open, the last thousand and those of positions that are open: their intents and requests, then
 //! the fills up to the last flat position of each owner, that flat position, the fills since, and the reports. Then the last
-//! signal of each kind with the verdicts on it, and the kill switches. Last, where it is kept, each instrument's net position.
+//! signal of each kind with the verdicts on it, the accounts of the limits on loss, and the kill switches. Last, where it is kept, each instrument's net position.
 
 use rusqlite::Connection;
 
@@ -25,7 +25,7 @@ INSERT OR IGNORE INTO temp.chosen
 const CHOOSE_RECENT: &str =
     "INSERT OR IGNORE INTO temp.chosen SELECT client_order_id FROM orders ORDER BY seq DESC LIMIT ?1";
 
-const QUERIES: [&str; 9] = [
+const QUERIES: [&str; 10] = [
     "SELECT frame FROM intents WHERE client_order_id IN temp.chosen ORDER BY seq",
     "SELECT frame FROM orders WHERE client_order_id IN temp.chosen ORDER BY seq",
     "SELECT fills.frame FROM fills JOIN flat_positions USING (instrument, strategy)
@@ -37,6 +37,7 @@ const QUERIES: [&str; 9] = [
     "SELECT frame FROM (SELECT seq, frame, max(bar_ns) FROM signals GROUP BY instrument, strategy, action) ORDER BY seq",
     "SELECT frame FROM risk_decisions WHERE signal IN
         (SELECT id FROM (SELECT id, max(bar_ns) FROM signals GROUP BY instrument, strategy, action)) ORDER BY seq",
+    "SELECT frame FROM risk_accounts ORDER BY seq",
     "SELECT frame FROM kill_switches ORDER BY seq",
 ];
 

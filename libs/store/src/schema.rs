@@ -138,6 +138,31 @@ CREATE TABLE net_positions (
     frame BLOB NOT NULL
 ) STRICT;
 ",
+    // What risk measured: `margins` is a JSON array of the gates that a candidate came to, in order.
+    "
+ALTER TABLE risk_decisions ADD COLUMN outcome TEXT NOT NULL DEFAULT 'none';
+ALTER TABLE risk_decisions ADD COLUMN requested TEXT NOT NULL DEFAULT '0';
+ALTER TABLE risk_decisions ADD COLUMN allowed_quantity TEXT NOT NULL DEFAULT '0';
+ALTER TABLE risk_decisions ADD COLUMN margins TEXT NOT NULL DEFAULT '[]';
+CREATE INDEX risk_decisions_of_time ON risk_decisions (decided_ns);
+CREATE INDEX signals_of_id ON signals (id);
+CREATE TABLE risk_accounts (
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    quote TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    profit TEXT NOT NULL,
+    day_start TEXT NOT NULL,
+    peak TEXT NOT NULL,
+    loss_streak INTEGER NOT NULL,
+    trip TEXT NOT NULL,
+    tripped_ns INTEGER NOT NULL,
+    until_ns INTEGER NOT NULL,
+    updated_ns INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    PRIMARY KEY (scope, name, quote)
+) STRICT;
+",
 ];
 
 /// The last version that this build knows.

@@ -10,10 +10,11 @@ use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
 use mesh_store::SqliteLedger;
 use mesh_types::execution::{Fill, Intent, OrderCancelled, OrderRequest, OrderStatus, Position, RiskVerdict};
 use mesh_types::market::Quote;
+use mesh_types::risk::{RiskAccount, RiskLoss, RiskMargin, RiskMargins};
 use mesh_types::signal::{Signal, StrategyName};
 use mesh_types::{
-    ClientOrderId, Decimal64, FixedStr, InstrumentId, MessageId, OrderState, OrderType, Side, SignalAction, SourceId,
-    TimeInForce,
+    ClientOrderId, Decimal64, Domain, FixedStr, Gate, InstrumentId, MessageId, OrderState, OrderType, Outcome, Scope,
+    Side, SignalAction, SourceId, TimeInForce, Unit,
 };
 use rusqlite::Connection;
 
@@ -23,6 +24,10 @@ fn instrument() -> InstrumentId {
 
 fn strategy() -> StrategyName {
     StrategyName::truncated("momentum")
+}
+
+fn d(text: &str) -> Decimal64 {
+    text.parse().expect(text)
 }
 
 fn whole(value: i64) -> Decimal64 {
@@ -294,6 +299,67 @@ fn the_last_signal_of_each_kind_comes_back_with_its_verdict() {
     let verdict = |sequence| RiskVerdict { signal: id(sequence), ..RiskVerdict::default() };
     commit(&mut ledger, &Said::default(), &said(&verdict(1)).say(&verdict(2)));
     assert_eq!(recovered(&mut ledger), ["signal enter_long 2", "signal exit_long 1", "verdict 0"]);
+}
+
+#[test]
+fn a_verdict_is_a_row_with_every_margin_and_the_last_word_on_an_account_comes_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut ledger = open(&path);
+    let margin = RiskMargin {
+        gate: Gate::OrderNotional.into(),
+        unit: Unit::Quote.into(),
+        scope: Scope::Venue.into(),
+        outcome: Outcome::Reduce.into(),
+        actual: d("600").into(),
+        limit: d("500").into(),
+        margin: d("-100").into(),
+    };
+    let verdict = RiskVerdict {
+        instrument: instrument(),
+        allowed: 1,
+        outcome: Outcome::Reduce.into(),
+        requested_quantity: d("6").into(),
+        allowed_quantity: d("5").into(),
+        ..RiskVerdict::default()
+    };
+    let margins = RiskMargins { margin_count: 2.into(), ..RiskMargins::default() };
+    let stamp = Stamp { domain: Domain::Execution, source: SourceId::new(30), sequence: 1, timestamp_ns: 5 };
+    let account = |loss_streak: u32, loss_count: u16, scope: Scope| RiskAccount {
+        scope: scope.into(),
+        strategy: strategy(),
+        quote: FixedStr::truncated("USDT"),
+        loss_streak: loss_streak.into(),
+        trip: Gate::Drawdown.into(),
+        loss_count: loss_count.into(),
+        ..RiskAccount::default()
+    };
+    let loss = RiskLoss { at_ns: 7.into(), amount: d("1.5").into() };
+    let mut batch = Vec::new();
+    FrameBuilder::new(&mut batch, &stamp).body(&verdict).tailed(&margins, &[margin; 2]).finish().expect("fits");
+    for (account, losses) in [
+        (account(1, 0, Scope::Mesh), vec![]),
+        (account(9, 0, Scope::Strategy), vec![]),
+        (account(2, 1, Scope::Mesh), vec![loss]),
+    ] {
+        FrameBuilder::new(&mut batch, &stamp).tailed(&account, &losses).finish().expect("fits");
+    }
+    ledger.commit(Frames::new(&[]), Frames::new(&batch)).expect("commits");
+    let reader = SqliteLedger::open_reader(&path).expect("opens");
+    let sql = "SELECT outcome || ' ' || requested || ' ' || allowed_quantity || ' ' || json_array_length(margins) || ' '
+        || (margins ->> '$[1].gate') || ' ' || (margins ->> '$[1].scope') || ' ' || (margins ->> '$[1].margin') FROM risk_decisions";
+    let row: String = reader.query_row(sql, [], |row| row.get(0)).expect("a row");
+    assert_eq!(row, "reduce 6 5 2 order_notional venue -100");
+    let sql = "SELECT trip || ' ' || loss_streak FROM risk_accounts WHERE scope = 'strategy' AND name = 'momentum'";
+    assert_eq!(reader.query_row(sql, [], |row| row.get::<_, String>(0)).expect("a row"), "drawdown 9");
+    let mut accounts = Vec::new();
+    let mut read = |frame: &[u8]| {
+        let message = Message::parse(frame).expect("a frame");
+        let account = message.get_tailed::<RiskAccount>().expect("an account");
+        accounts.push((account.head.loss_streak.get(), account.items.to_vec()));
+    };
+    ledger.recover(&mut read).expect("recovers");
+    assert_eq!(accounts, [(9, vec![]), (2, vec![loss])]);
 }
 
 #[test]

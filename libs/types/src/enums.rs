@@ -269,6 +269,154 @@ wire_enum! {
         Cooldown = 16, "cooldown";
         /// An order for the instrument is working already.
         OrderPending = 17, "order_pending";
+        /// A limit on loss has tripped.
+        Tripped = 18, "tripped";
+        /// A limit of risk that has no reason of its own; the gate says which.
+        RiskLimit = 19, "risk_limit";
+    }
+}
+
+wire_enum! {
+    /// Whose limits.
+    Scope, "scope" {
+        /// The whole mesh.
+        Mesh = 1, "mesh";
+        /// A venue.
+        Venue = 2, "venue";
+        /// A strategy.
+        Strategy = 3, "strategy";
+        /// An instrument.
+        Symbol = 4, "symbol";
+    }
+}
+
+wire_enum! {
+    /// What a gate's numbers are in.
+    Unit, "unit" {
+        /// It measures nothing: yes or no.
+        None = 0, "none";
+        /// So many.
+        Count = 1, "count";
+        /// Milliseconds.
+        Milliseconds = 2, "ms";
+        /// Hundredths of a percent.
+        BasisPoints = 3, "bps";
+        /// The quote currency.
+        Quote = 4, "quote";
+        /// The base currency.
+        Base = 5, "base";
+        /// Multiples.
+        Times = 6, "times";
+        /// Percent.
+        Percent = 7, "percent";
+        /// A level of a kill switch.
+        Level = 8, "level";
+        /// Gas price, 10^-9 of the chain's coin.
+        Gwei = 9, "gwei";
+    }
+}
+
+wire_enum! {
+    /// What a gate, or all of them together, said of a candidate.
+    Outcome, "outcome" {
+        /// Nothing: the message is of a build that did not say.
+        None = 0, "none";
+        /// As it was asked for.
+        Allow = 1, "allow";
+        /// Less than was asked for.
+        Reduce = 2, "reduce";
+        /// No.
+        Deny = 3, "deny";
+        /// No, and nothing else either until the trip ends or is reset.
+        Trip = 4, "trip";
+    }
+}
+
+wire_enum! {
+    /// A check of risk.
+    Gate, "gate" {
+        /// None.
+        None = 0, "none";
+        /// Is the intent one that can be read?
+        Intent = 1, "intent";
+        /// Kill switches.
+        KillSwitch = 2, "kill_switch";
+        /// Something happened that can't be explained.
+        Halt = 3, "halt";
+        /// Loss since the day began (UTC), open positions at their worse price.
+        DailyLoss = 4, "daily_loss";
+        /// Loss since the greatest profit, open positions at their worse price.
+        Drawdown = 5, "drawdown";
+        /// Losing positions in a row.
+        LossStreak = 6, "loss_streak";
+        /// Losing positions within a window.
+        StopGuard = 7, "stop_guard";
+        /// Is the instrument known, and does it trade?
+        Instrument = 8, "instrument";
+        /// Orders of an earlier run whose fate is not known.
+        Unresolved = 9, "unresolved";
+        /// Age of the signal.
+        SignalAge = 10, "signal_age";
+        /// Is the book live?
+        BookHealth = 11, "book_health";
+        /// Is the best bid below the best ask?
+        BookCrossed = 12, "book_crossed";
+        /// Age of the book.
+        BookAge = 13, "book_age";
+        /// Spot can't be sold short.
+        SpotShort = 14, "spot_short";
+        /// An order of the same owner is working.
+        Working = 15, "working";
+        /// Pause between two entries.
+        Cooldown = 16, "cooldown";
+        /// Is there something to close?
+        Holding = 17, "holding";
+        /// The venue's clock against ours.
+        ClockOffset = 18, "clock_offset";
+        /// The book's middle against the venue's index.
+        OracleGap = 19, "oracle_gap";
+        /// Price of gas.
+        GasBudget = 20, "gas_budget";
+        /// Funding that the position pays.
+        FundingCost = 21, "funding_cost";
+        /// Distance to the price of liquidation.
+        LiquidationDistance = 22, "liquidation_distance";
+        /// Distance of the worst price from the best.
+        PriceBand = 23, "price_band";
+        /// Distance of the expected price from the best.
+        Slippage = 24, "slippage";
+        /// Entries within a window.
+        EntryRate = 25, "entry_rate";
+        /// Exits within a window.
+        ExitRate = 26, "exit_rate";
+        /// Cancels within a window.
+        CancelRate = 27, "cancel_rate";
+        /// Notional of the order.
+        OrderNotional = 28, "order_notional";
+        /// Notional of the instrument's positions.
+        PositionNotional = 29, "position_notional";
+        /// Notional of all positions.
+        TotalNotional = 30, "total_notional";
+        /// Notional of all positions over the equity.
+        Leverage = 31, "leverage";
+        /// Notional of the instrument's positions in the equity.
+        Concentration = 32, "concentration";
+        /// Notional of a group of instruments that move together.
+        Correlation = 33, "correlation";
+        /// Share of the book that the order takes.
+        Liquidity = 34, "liquidity";
+        /// Multiple of the lot.
+        Lot = 35, "lot";
+        /// Multiple of the tick.
+        Tick = 36, "tick";
+        /// Least quantity of an order.
+        LeastQuantity = 37, "least_quantity";
+        /// Greatest quantity of an order.
+        GreatestQuantity = 38, "greatest_quantity";
+        /// Least notional of an order.
+        LeastNotional = 39, "least_notional";
+        /// Entries of one bar.
+        BarBudget = 40, "bar_budget";
     }
 }
 

@@ -1,7 +1,9 @@
 //! Execution bodies: orders and their fate. Quantities are of the base, prices and notionals in the quote currency.
 
 use crate::decimal::PackedDecimal;
-use crate::enums::{CancelReason, OrderState, OrderType, RejectReason, Side, SignalAction, TimeInForce, TriggerKind};
+use crate::enums::{
+    CancelReason, OrderState, OrderType, Outcome, RejectReason, Side, SignalAction, TimeInForce, TriggerKind,
+};
 use crate::fixed::FixedStr;
 use crate::ids::{ClientOrderId, MessageId};
 use crate::instrument::{InstrumentId, Venue};
@@ -246,15 +248,15 @@ wire_struct! {
         action: Coded<SignalAction>,
         /// 1 when an order follows.
         allowed: u8,
-        /// The first check that failed.
+        /// The first check that failed, or the one that took most away.
         reason: Coded<RejectReason>,
-        /// Zero.
-        reserved: u8,
+        /// What risk said.
+        outcome: Coded<Outcome>,
         /// Quantity asked for.
         requested_quantity: PackedDecimal,
         /// Quantity allowed.
         allowed_quantity: PackedDecimal,
-        /// What the failed check saw.
+        /// What that check saw.
         actual: PackedDecimal,
         /// What it allows.
         limit: PackedDecimal,

@@ -14,6 +14,10 @@ pub const MAX_SUBSCRIBED_INSTRUMENTS: usize = 1024;
 pub const MAX_PACKET_PART_BYTES: usize = 60_000;
 /// Numbers that one candidate of a sweep can have: parameters, goals, and figures of two parts of the data.
 pub const MAX_CANDIDATE_FIGURES: usize = 512;
+/// Gates that one verdict can list.
+pub const MAX_RISK_MARGINS: usize = 128;
+/// Losses that one account remembers.
+pub const MAX_LOSSES: usize = 64;
 
 /// Run-time limits: what this mesh uses of the capacities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -261,7 +261,7 @@ wire_struct! {
 wire_struct! {
     /// A kill switch was set or reset.
     KillSwitch, 104 {
-        /// What it stops: a strategy's name, or empty for all.
+        /// What it stops: the name of a strategy, of a venue, or a symbol; empty for all.
         scope: FixedStr<24>,
         /// How much it stops.
         level: Coded<KillLevel>,

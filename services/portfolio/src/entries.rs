@@ -2,15 +2,15 @@
 
 use mesh_actor::{Context, TimerId};
 use mesh_oms::{OrderKey, PositionKey};
-use mesh_risk::{RiskApproved, RiskView, Veto};
-use mesh_types::execution::{Intent, RiskVerdict};
+use mesh_risk::{Held, RiskApproved, RiskView, Veto};
+use mesh_types::execution::Intent;
 use mesh_types::signal::Signal;
-use mesh_types::{
-    Decimal64, FixedStr, InstrumentId, MessageId, OrderType, RejectReason, Rounding, SignalAction, TimeInForce,
-};
+use mesh_types::{Decimal64, MessageId, OrderType, RejectReason, Rounding, SignalAction, TimeInForce};
 
+use crate::market::Market;
 use crate::portfolio::Portfolio;
 use crate::settings::ns;
+use crate::verdicts::Verdict;
 
 pub(crate) const WINDOW: TimerId = TimerId(1);
 
@@ -58,7 +58,7 @@ impl Portfolio {
     /// The window ends. While orders of an earlier run are unresolved, entries wait as long as they are fresh.
     pub(crate) fn on_window(&mut self, context: &mut Context<'_>) {
         let now_ns = context.now_ns();
-        let fresh_ns = ns(self.settings.risk.signal_max_age_ms);
+        let fresh_ns = ns(self.settings.risk.mesh.signal_max_age_ms.unwrap_or(u64::MAX));
         let mut candidates = core::mem::take(&mut self.candidates);
         if !self.unresolved.is_empty() {
             let waits = |c: &Candidate| now_ns.saturating_sub(c.made_ns()) <= fresh_ns;
@@ -74,13 +74,10 @@ impl Portfolio {
             if index < self.settings.entries_per_window {
                 self.decide_entry(candidate, context);
             } else {
-                let veto = Veto {
-                    reason: RejectReason::RateLimit,
-                    text: "rank among the entries of the window",
-                    actual: count(index + 1),
-                    limit: count(self.settings.entries_per_window),
-                };
-                self.refuse(candidate, Decimal64::ZERO, &veto, context);
+                let (rank, most) = (count(index + 1), count(self.settings.entries_per_window));
+                let verdict = Verdict::beyond_budget(rank, most);
+                context.count("signals_vetoed", 1);
+                self.say_verdict(candidate, &verdict, context);
             }
         }
     }
@@ -157,41 +154,52 @@ impl Portfolio {
         said: Option<RejectReason>,
         context: &mut Context<'_>,
     ) -> Option<Veto> {
+        if candidate.action.is_entry() {
+            self.observe(context);
+        }
         let owner = candidate.owner();
         let market = self.markets.get(&intent.instrument);
+        let others = self.others(&owner);
         let view = RiskView {
             now_ns: context.now_ns(),
             signal_ns: candidate.made_ns(),
             info: market.and_then(|market| market.info.as_ref()),
-            book: market.and_then(|market| market.top()),
+            book: market.and_then(Market::top),
+            offered: market.and_then(|market| market.offered(candidate.action.side(), intent.worst_price.get())),
             position: closable,
             exposure: self.oms.exposure(&owner).ok(),
-            others_quantity: self.oms.worst_quantity(&intent.instrument, Some(&owner)).ok(),
-            others_notional: self.others_notional(&intent.instrument),
+            others: others.as_deref(),
             working: self.oms.is_working(&owner) || self.is_leaving(&owner),
             unresolved: self.unresolved.len() as u64,
         };
-        match self.risk.check(intent, &view) {
+        let decision = self.risk.check(intent, &view);
+        let verdict = Verdict::new(&decision, intent.quantity.get());
+        match &decision.answer {
             Ok(approved) => {
-                self.place(candidate, &approved, context);
+                self.place(candidate, approved, &verdict, context);
                 None
             }
             Err(veto) => {
                 if said != Some(veto.reason) {
-                    self.refuse(candidate, intent.quantity.get(), &veto, context);
+                    context.count("signals_vetoed", 1);
+                    self.say_verdict(candidate, &verdict, context);
                 }
-                Some(veto)
+                Some(*veto)
             }
         }
     }
 
     /// Writes an approved order down and hands it out. Both are in one batch: the driver publishes neither before both are
     /// durable.
-    fn place(&mut self, candidate: &Candidate, approved: &RiskApproved<Intent>, context: &mut Context<'_>) {
+    fn place(
+        &mut self,
+        candidate: &Candidate,
+        approved: &RiskApproved<Intent>,
+        verdict: &Verdict<'_>,
+        context: &mut Context<'_>,
+    ) {
         let intent = approved.get();
-        let verdict = self.verdict(candidate, intent.quantity.get(), context.now_ns());
-        let verdict = RiskVerdict { allowed: 1, allowed_quantity: intent.quantity, ..verdict };
-        let verdict_id = context.emit_because(&[candidate.id], &verdict);
+        let verdict_id = self.say_verdict(candidate, verdict, context);
         match self.oms.intend(intent) {
             Ok(true) => {}
             Ok(false) => return context.count("orders_repeated", 1),
@@ -206,44 +214,23 @@ impl Portfolio {
         context.count("orders_placed", 1);
     }
 
-    /// Says why a candidate does not become an order.
-    pub(crate) fn refuse(&self, candidate: &Candidate, requested: Decimal64, veto: &Veto, context: &mut Context<'_>) {
-        let verdict = RiskVerdict {
-            reason: veto.reason.into(),
-            actual: veto.actual.into(),
-            limit: veto.limit.into(),
-            text: FixedStr::truncated(veto.text),
-            ..self.verdict(candidate, requested, context.now_ns())
-        };
-        context.emit_because(&[candidate.id], &verdict);
-        context.count("signals_vetoed", 1);
-    }
-
-    fn verdict(&self, candidate: &Candidate, requested: Decimal64, now_ns: u64) -> RiskVerdict {
-        RiskVerdict {
-            signal: candidate.id,
-            instrument: candidate.signal.instrument,
-            strategy: candidate.signal.strategy,
-            action: candidate.action.into(),
-            requested_quantity: requested.into(),
-            decided_ns: now_ns.into(),
-            ..RiskVerdict::default()
-        }
-    }
-
-    /// Worst-case notional of all other instruments with the same quote currency; `None` where a price is missing.
-    fn others_notional(&self, instrument: &InstrumentId) -> Option<Decimal64> {
-        let quote = self.markets.get(instrument)?.info?.quote;
-        let others = self.oms.instruments().filter(|other| other != instrument);
-        others.into_iter().try_fold(Decimal64::ZERO, |sum, other| {
-            let worst = self.oms.worst_quantity(&other, None).ok()?;
-            let market = self.markets.get(&other)?;
-            if worst.is_zero() || market.info?.quote != quote {
-                return Some(sum);
+    /// What everybody else holds of the instrument, and of others with the same quote currency; `None` where it can't be told.
+    fn others(&self, owner: &PositionKey) -> Option<Vec<Held>> {
+        let quote = self.markets.get(&owner.0)?.info?.quote;
+        let mut others = Vec::new();
+        for other in self.oms.owners().filter(|other| other != owner) {
+            let quantity = self.oms.exposure(&other).ok()?.worst().ok()?;
+            if quantity.is_zero() {
+                continue;
             }
-            let price = market.top().map(|top| top.ask).filter(|ask| ask.is_positive())?;
-            sum.checked_add(worst.mul_rounded(price, -8, Rounding::Ceiling).ok()?).ok()
-        })
+            let market = self.markets.get(&other.0)?;
+            if market.info?.quote == quote {
+                let ask = market.top().map(|top| top.ask).filter(|ask| ask.is_positive());
+                let notional = ask.and_then(|ask| quantity.mul_rounded(ask, -8, Rounding::Ceiling).ok());
+                others.push(Held { owner: other, quantity, notional });
+            }
+        }
+        Some(others)
     }
 }
 

@@ -42,6 +42,24 @@ impl Market {
         price.is_positive().then_some(price)
     }
 
+    /// What the book offers to who takes up to a price, in base quantity.
+    pub(crate) fn offered(&self, taker: Side, worst_price: Decimal64) -> Option<Decimal64> {
+        let book = self.mirror.book();
+        let exponents = book.exponents();
+        let reached = |level: &mesh_book::Level| match taker {
+            Side::Buy => exponents.price(*level) <= worst_price,
+            Side::Sell => exponents.price(*level) >= worst_price,
+        };
+        let sum = |levels: &mut dyn Iterator<Item = mesh_book::Level>| {
+            levels.take_while(|level| reached(level)).try_fold(0i64, |sum, level| sum.checked_add(level.quantity))
+        };
+        let mantissa = match taker {
+            Side::Buy => sum(&mut book.asks()),
+            Side::Sell => sum(&mut book.bids()),
+        };
+        Some(Decimal64::new(mantissa?, exponents.quantity))
+    }
+
     /// How much `notional` buys at `price`, in whole lots, never more.
     pub(crate) fn quantity(&self, notional: Decimal64, price: Decimal64) -> Result<Decimal64, DecimalError> {
         let lot = self.info.as_ref().map(|info| info.lot.get()).unwrap_or_default();
@@ -76,7 +94,7 @@ pub(crate) mod tests {
         text.parse().expect(text)
     }
 
-    fn market(bid: i64, ask: i64, tick: &str) -> Market {
+    pub(crate) fn market(bid: i64, ask: i64, tick: &str) -> Market {
         let info = InstrumentInfo { tick: d(tick).into(), lot: d("0.001").into(), ..InstrumentInfo::default() };
         let mut market = Market { info: Some(info), ..Market::default() };
         let head = BookSnapshot {

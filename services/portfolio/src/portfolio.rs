@@ -11,6 +11,7 @@ use mesh_types::execution::{
     Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderStatus, Position, RiskVerdict,
 };
 use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo};
+use mesh_types::risk::RiskAccount;
 use mesh_types::signal::Signal;
 use mesh_types::system::{Gap, KillSwitch};
 use mesh_types::{ClientOrderId, Decimal64, Domain, InstrumentId, SignalAction};
@@ -21,9 +22,10 @@ use crate::exits::{Exit, ExitKey};
 use crate::market::Market;
 use crate::reports::{self, CHECK};
 use crate::settings::{Settings, ns};
+use crate::verdicts::profit;
 
 /// The types that its ledger keeps.
-pub const LEDGER_TYPES: [u8; 10] = [
+pub const LEDGER_TYPES: [u8; 11] = [
     Signal::NUMBER,
     RiskVerdict::NUMBER,
     Intent::NUMBER,
@@ -34,6 +36,7 @@ pub const LEDGER_TYPES: [u8; 10] = [
     Fill::NUMBER,
     Position::NUMBER,
     KillSwitch::NUMBER,
+    RiskAccount::NUMBER,
 ];
 
 /// Selector, risk and order management: the only writer of orders.
@@ -117,8 +120,15 @@ impl Portfolio {
             }
         } else if let Some(position) = message.get::<Position>() {
             self.oms.restore(position);
+            let owner = (position.instrument, position.strategy);
+            let flat = self.oms.position(&owner).filter(|held| held.quantity().is_zero());
+            if let Some(profit) = flat.and_then(profit) {
+                self.risk.accounts_mut().restore_flat(owner, profit);
+            }
+        } else if let Some(account) = message.get_tailed::<RiskAccount>() {
+            self.risk.accounts_mut().restore(account.head, account.items);
         } else if let Some(switch) = message.get::<KillSwitch>() {
-            self.risk.on_kill_switch(switch);
+            self.risk.on_kill_switch(switch, true);
         } else if let Some(signal) = message.get::<Signal>() {
             self.restore_signal(message, signal);
         } else if let Some(verdict) = message.get::<RiskVerdict>() {
@@ -159,6 +169,7 @@ impl Portfolio {
 
     fn on_start(&mut self, context: &mut Context<'_>) {
         self.started = true;
+        self.take_over_accounts();
         let open: Vec<_> = self.oms.unsettled().map(|o| (o.intent().client_order_id, o.intent().instrument)).collect();
         for (client_order_id, instrument) in open {
             self.unresolved.insert(client_order_id);
@@ -201,7 +212,8 @@ impl Portfolio {
 
     /// Keeps the check timer running while something is open.
     fn keep_checking(&mut self, context: &mut Context<'_>) {
-        if !self.checking && (self.oms.unsettled().next().is_some() || !self.exits.is_empty()) {
+        let waits = self.oms.unsettled().next().is_some() || !self.exits.is_empty();
+        if !self.checking && (waits || self.watches_losses()) {
             let period_ns = ns(self.settings.silence_ms.min(self.settings.exit_retry_ms)) / 2;
             context.set_timer(CHECK, context.now_ns().saturating_add(period_ns.max(1_000_000)));
             self.checking = true;
@@ -224,7 +236,8 @@ impl Actor for Portfolio {
         } else if let Some(report) = reports::read(message) {
             self.on_report(&report, context);
         } else if let Some(switch) = message.get::<KillSwitch>() {
-            self.risk.on_kill_switch(switch);
+            self.risk.on_kill_switch(switch, false);
+            self.observe(context);
         } else {
             self.on_market(message, context);
         }

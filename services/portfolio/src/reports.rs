@@ -44,6 +44,9 @@ impl Portfolio {
         if effect.filled || entry_ended {
             self.say_position(&owner, context);
         }
+        if effect.filled {
+            self.observe(context);
+        }
         if let (true, Report::Status(status)) = (effect.never_had, report) {
             self.on_never_had(&id, status.venue_ns.get(), context);
         }
@@ -123,6 +126,9 @@ impl Portfolio {
         for key in due {
             self.finish_exits(&key.0);
             self.try_exit(key, context);
+        }
+        if self.watches_losses() {
+            self.observe(context);
         }
     }
 

@@ -82,8 +82,8 @@ mod tests {
         assert_eq!(Settings::default().validate(), Ok(()));
         let zero = Settings { silence_ms: 0, ..Settings::default() };
         assert!(zero.validate().is_err_and(|error| error.starts_with("silence_ms")));
-        let mut reserved = Settings::default();
-        reserved.risk.reserved_for_exits = 1_000;
-        assert!(reserved.validate().is_err_and(|error| error.starts_with("risk.reserved_for_exits")));
+        let mut nothing = Settings::default();
+        nothing.risk.mesh.order_notional = Some(Decimal64::ZERO);
+        assert!(nothing.validate().is_err_and(|error| error.starts_with("risk.mesh.order_notional")));
     }
 }

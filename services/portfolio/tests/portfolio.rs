@@ -10,11 +10,12 @@ use mesh_types::execution::{
     Position, RiskVerdict,
 };
 use mesh_types::market::{BookLevel, BookSnapshot, InstrumentInfo};
+use mesh_types::risk::{RiskAccount, RiskMargins};
 use mesh_types::signal::{Signal, StrategyName};
 use mesh_types::system::{Cause, KillSwitch};
 use mesh_types::{
-    BookHealth, CancelReason, ClientOrderId, Decimal64, FixedStr, InstrumentId, InstrumentStatus, KillLevel, MessageId,
-    OrderState, RejectReason, Side, SignalAction, SourceId,
+    BookHealth, CancelReason, ClientOrderId, Decimal64, FixedStr, Gate, InstrumentId, InstrumentStatus, KillLevel,
+    MessageId, OrderState, Outcome, RejectReason, Side, SignalAction, SourceId,
 };
 use portfolio::{LEDGER_TYPES, Portfolio, Settings};
 use proptest::prelude::*;
@@ -39,6 +40,9 @@ struct Desk {
     requests: Vec<OrderRequest>,
     /// What was published, with its causes.
     published: Vec<(MessageId, u8, Vec<MessageId>)>,
+    /// What was said of the accounts.
+    accounts: Vec<RiskAccount>,
+    settings: Settings,
 }
 
 fn settings() -> Settings {
@@ -47,8 +51,14 @@ fn settings() -> Settings {
 
 impl Desk {
     fn new() -> Self {
+        Self::with(settings())
+    }
+
+    fn with(settings: Settings) -> Self {
         let mut desk = Self {
-            cell: ActorCell::new(Portfolio::new(settings(), 7), SourceId::new(30)),
+            cell: ActorCell::new(Portfolio::new(settings.clone(), 7), SourceId::new(30)),
+            accounts: Vec::new(),
+            settings,
             ledger: MemoryLedger::new(&LEDGER_TYPES),
             now_ns: 1_000_000 * MS,
             sequence: 0,
@@ -67,7 +77,7 @@ impl Desk {
     }
 
     fn revive(&mut self) {
-        self.cell = ActorCell::new(Portfolio::new(settings(), 7), SourceId::new(30));
+        self.cell = ActorCell::new(Portfolio::new(self.settings.clone(), 7), SourceId::new(30));
         self.cell.begin(self.now_ns);
         let cell = &mut self.cell;
         self.ledger.recover(&mut |frame| cell.deliver(&Message::parse(frame).expect("a frame"))).expect("recovers");
@@ -84,6 +94,10 @@ impl Desk {
             let number = message.first().map(|tlv| tlv.number).expect("a type");
             self.published.push((message.id(), number, causes.collect()));
             self.requests.extend(message.get::<OrderRequest>());
+            if let Some(account) = message.get::<RiskAccount>() {
+                self.accounts.push(*account);
+                continue;
+            }
             said.push(words(&message));
         }
         said
@@ -152,7 +166,17 @@ impl Desk {
     }
 
     fn show(&mut self, symbol: &str, health: BookHealth) -> Vec<u8> {
-        let levels = [(999, 50), (1_000, 50)].map(|(p, q)| BookLevel { price: i64::into(p), quantity: i64::into(q) });
+        self.show_at(symbol, health, [999, 1_000])
+    }
+
+    /// A live book of these tenths.
+    fn price(&mut self, symbol: &str, bid: i64, ask: i64) {
+        let said = self.show_at(symbol, BookHealth::Live, [bid, ask]);
+        assert!(said.is_empty(), "a book alone leads to nothing");
+    }
+
+    fn show_at(&mut self, symbol: &str, health: BookHealth, [bid, ask]: [i64; 2]) -> Vec<u8> {
+        let levels = [(bid, 50), (ask, 50)].map(|(p, q)| BookLevel { price: i64::into(p), quantity: i64::into(q) });
         let head = BookSnapshot {
             instrument: instrument(symbol),
             received_ns: self.now_ns.into(),
@@ -174,11 +198,15 @@ impl Desk {
 
     /// The executor fills so much of an order.
     fn fill(&mut self, order: &OrderRequest, trade: &str, quantity: &str) -> Vec<String> {
+        self.fill_at(order, trade, quantity, "100.0")
+    }
+
+    fn fill_at(&mut self, order: &OrderRequest, trade: &str, quantity: &str, price: &str) -> Vec<String> {
         self.say(&Fill {
             client_order_id: order.client_order_id,
             instrument: order.instrument,
             side: order.side,
-            price: d("100.0").into(),
+            price: d(price).into(),
             quantity: d(quantity).into(),
             trade_id: FixedStr::truncated(trade),
             ..Fill::default()
@@ -221,7 +249,16 @@ fn status(order: &OrderRequest, state: OrderState, filled: &str) -> OrderStatus 
 fn words(message: &Message<'_>) -> String {
     let symbol = |instrument: &InstrumentId| instrument.symbol().expect("a symbol").as_str().to_owned();
     if let Some(body) = message.get::<RiskVerdict>() {
-        let verdict = if body.allowed == 1 { "allowed".to_owned() } else { format!("vetoed {:?}", body.reason) };
+        let verdict = match body.outcome.get() {
+            Some(Outcome::Allow) => "allowed".to_owned(),
+            Some(Outcome::Reduce) => format!("reduced to {} by {:?}", body.allowed_quantity.get(), body.reason),
+            Some(Outcome::Trip) => format!("tripped {}", body.text),
+            _ => format!("vetoed {:?}", body.reason),
+        };
+        let margins = message.get_tailed::<RiskMargins>().expect("every gate is written down");
+        let refused =
+            margins.items.last().is_some_and(|last| matches!(last.outcome.get(), Some(Outcome::Deny | Outcome::Trip)));
+        assert_eq!((margins.head.signal, refused), (body.signal, body.allowed == 0));
         format!("{verdict} {:?} {}", body.action, symbol(&body.instrument))
     } else if let Some(body) = message.get::<Intent>() {
         format!("intent {:?} {} at {}", body.side, body.quantity.get(), body.worst_price.get())
@@ -254,6 +291,67 @@ fn an_entry_waits_for_its_window_and_is_written_down_before_it_is_asked_for() {
     let order = desk.last();
     assert_eq!(desk.fill(&order, "t", "4.9"), ["position 4.9"]);
     assert_eq!(desk.fill(&order, "t", "4.9"), NOTHING);
+}
+
+#[test]
+fn an_entry_is_cut_to_what_the_limits_have_room_for() {
+    let mut settings = settings();
+    settings.risk.mesh.liquidity_percent = Some(d("50"));
+    let mut desk = Desk::with(settings);
+    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 1));
+    // The book offers 5 up to the worst price.
+    let said = desk.after(250);
+    assert_eq!(
+        said,
+        ["reduced to 2.5 by risk_limit enter_long BTCUSDT", "intent buy 2.5 at 100.1", "request buy 2.5 reduce 0"]
+    );
+}
+
+#[test]
+fn a_loss_trips_outlives_the_process_and_a_reset_ends_it() {
+    let mut settings = settings();
+    settings.risk.mesh.drawdown = Some(d("40"));
+    let mut desk = Desk::with(settings);
+    desk.enter(1);
+    // The price falls: open positions count at what they could be closed at.
+    desk.price("BTCUSDT", 900, 901);
+    desk.say(&signal("BTCUSDT", SignalAction::ExitLong, 2));
+    let exit = desk.last();
+    desk.fill_at(&exit, "x", "4.9", "90.0");
+    let account = desk.accounts.last().expect("an account");
+    assert_eq!(
+        (account.trip.get(), account.actual.get(), account.limit.get()),
+        (Some(Gate::Drawdown), d("49"), d("40"))
+    );
+    desk.restart();
+    desk.market("BTCUSDT");
+    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 3));
+    assert_eq!(desk.after(250), ["tripped loss since the best enter_long BTCUSDT"]);
+    let reset = KillSwitch { set_ns: desk.now_ns.into(), ..KillSwitch::default() };
+    desk.say(&reset);
+    assert_eq!(desk.accounts.last().and_then(|account| account.trip.get()), Some(Gate::None));
+    desk.restart();
+    desk.market("BTCUSDT");
+    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 4));
+    assert_eq!(desk.after(250)[0], "allowed enter_long BTCUSDT");
+}
+
+#[test]
+fn a_loss_trips_while_nothing_else_happens() {
+    let mut settings = settings();
+    settings.risk.mesh.daily_loss = Some(d("40"));
+    let mut desk = Desk::with(settings);
+    desk.enter(1);
+    desk.after(600);
+    assert!(desk.accounts.is_empty(), "nothing is to be remembered yet");
+    desk.price("BTCUSDT", 900, 901);
+    desk.after(600);
+    assert_eq!(desk.accounts.last().and_then(|account| account.trip.get()), Some(Gate::DailyLoss));
+    assert_eq!(desk.cell.counters().get("risk_trips"), 1);
+    // The price comes back; the day does not.
+    desk.price("BTCUSDT", 999, 1_000);
+    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 2));
+    assert_eq!(desk.after(250), ["tripped loss of the day enter_long BTCUSDT"]);
 }
 
 #[test]

@@ -49,8 +49,8 @@ fn instrument() -> InstrumentId {
 
 fn portfolio_settings() -> portfolio::Settings {
     let mut settings = portfolio::Settings { entry_notional: d("500"), ..portfolio::Settings::default() };
-    settings.risk.position_notional = d("1200");
-    settings.risk.price_band_bps = 100;
+    settings.risk.mesh.position_notional = Some(d("1200"));
+    settings.risk.mesh.price_band_bps = Some(100);
     settings.entry_slippage_bps = 50;
     settings
 }

@@ -11,6 +11,7 @@ use mesh_codec::{FrameBuilder, HEADER_BYTES, MAGIC, PROTOCOL_VERSION, Stamp, Tai
 use mesh_types::execution::*;
 use mesh_types::market::*;
 use mesh_types::research::*;
+use mesh_types::risk::*;
 use mesh_types::signal::*;
 use mesh_types::system::{
     Cause, ConfigPromoted, EndOfSnapshot, ExternalRequest, Gap, Heartbeat, Hello, KillSwitch, Logout, Packet, Resume,
@@ -111,7 +112,7 @@ macro_rules! set_item_count {
 set_item_count! {
     PoolInfo token_count  Subscribe instrument_count  Resume message_count
     Gap range_count  Packet byte_count  ExternalRequest byte_count
-    Candidate figure_count
+    Candidate figure_count  RiskMargins margin_count  RiskAccount loss_count
 }
 
 macro_rules! set_level_count {
@@ -162,7 +163,8 @@ pub fn cases() -> Vec<Case> {
             Hello Welcome Logout Heartbeat Cause StampBody EndOfSnapshot SnapshotRequest ConfigPromoted KillSwitch
             SweepJob SweepProgress;
         tailed:
-            BookSnapshot BookDelta PoolInfo Subscribe Resume Gap Packet ExternalRequest Candidate;
+            BookSnapshot BookDelta PoolInfo Subscribe Resume Gap Packet ExternalRequest Candidate
+            RiskMargins RiskAccount;
     }
 }
 

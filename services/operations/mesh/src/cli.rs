@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use mesh_types::ClientOrderId;
 use mesh_types::signal::StrategyName;
 
 use crate::book;
@@ -87,8 +88,8 @@ pub(crate) enum Word {
     Kill {
         #[command(flatten)]
         level: kill::Level,
-        /// Of one strategy alone, by the name that its signals have; the higher of its switch and the one for all holds
-        #[arg(long, value_name = "NAME", value_parser = kill::parse_strategy, conflicts_with = "status")]
+        /// Of one strategy alone, by the name that its signals have, or of a venue or a symbol; the highest that applies holds
+        #[arg(long, visible_aliases = ["venue", "symbol"], value_name = "NAME", value_parser = kill::parse_strategy, conflicts_with = "status")]
         strategy: Option<StrategyName>,
         /// Why, for people who look later
         #[arg(long, default_value = "", value_name = "TEXT", value_parser = kill::parse_reason)]
@@ -186,11 +187,32 @@ pub(crate) enum Word {
         options: candles::Options,
     },
     /// From a message or order back to the venue's packet, with the time of each hop; exit code 1 when the way breaks off
-    #[command(visible_alias = "why")]
     Trace {
         /// `DOMAIN/SOURCE/SEQUENCE[@TIMESTAMP_NS]` as `tap` prints it, or a client order id [default: the last fill]
         #[arg(value_name = "ID")]
         target: Option<trace::Target>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Why an order was made: from the venue's packet through signal and every gate of risk to its fills, from the ledger, with
+    /// the time of each hop; exit code 1 when the way breaks off
+    Why {
+        /// A client order id
+        #[arg(value_name = "ORDER")]
+        order: ClientOrderId,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Why an instrument was not traded: of each candidate that was refused or reduced, the gate, and by how much
+    WhyNot {
+        /// Its symbol, or venue:kind:SYMBOL
+        #[arg(value_name = "SYMBOL")]
+        symbol: String,
+        /// From this time: 90s, 15m, 2h, 1d ago, or a time as `capture cat --from` takes it [default: all]
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
         /// As JSON
         #[arg(long)]
         json: bool,

@@ -29,7 +29,7 @@ use mesh_topology::profiles;
 use cli::{Choice, Cli, Word};
 use commands::{
     capture, doctor, forward, instruments, kill, lifecycle, logs, replay, scaffold, status, tap, topology, trace,
-    venues,
+    venues, why,
 };
 use console::Console;
 use failure::{Failure, Outcome};
@@ -95,6 +95,10 @@ fn run(cli: Cli) -> Outcome {
         Word::Book { instrument, options } => book::book(&layout, &instrument, &options),
         Word::Candles { options } => candles::candles(&layout, &options),
         Word::Trace { target, json } => trace::trace(&layout, target.unwrap_or(trace::Target::LastFill), json),
+        Word::Why { order, json } => why::why(&layout, order, json),
+        Word::WhyNot { symbol, since, json } => {
+            why::why_not(&layout, &symbol, since.as_deref(), mesh_runtime::clock::now_ns(), json)
+        }
         Word::Replay { what, options } => replay::replay(&layout, &what, &options),
         Word::Backtest { arguments } => forward::forward("backtest", &["run"], &arguments, &layout),
         Word::Indicators { arguments } => forward::forward("backtest", &["indicators"], &arguments, &layout),

@@ -110,7 +110,7 @@ fn lines(ran: &Ran) -> Vec<Value> {
 fn a_fill_is_traced_to_the_packet_that_caused_it() {
     let mesh = home(true);
     let order = ORDER.to_string();
-    for target in [&["trace", "--json"][..], &["why", "execution/40/1", "--json"], &["trace", &order, "--json"]] {
+    for target in [&["trace", "--json"][..], &["trace", "execution/40/1", "--json"], &["trace", &order, "--json"]] {
         let ran = mesh.run(target).succeeds();
         let trace = &lines(&ran)[0];
         let hops: Vec<_> = trace["hops"]

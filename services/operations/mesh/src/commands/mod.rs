@@ -15,3 +15,4 @@ pub(crate) mod tap;
 pub(crate) mod topology;
 pub(crate) mod trace;
 pub(crate) mod venues;
+pub(crate) mod why;

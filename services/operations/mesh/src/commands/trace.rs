@@ -88,10 +88,25 @@ fn order_of(message: &Message<'_>) -> Option<ClientOrderId> {
 }
 
 /// One message on the way.
-struct Hop {
-    frame: Vec<u8>,
+pub(crate) struct Hop {
+    pub(crate) frame: Vec<u8>,
     /// Who sent it, or received it.
-    process: String,
+    pub(crate) process: String,
+}
+
+/// The names of the processes of the home's topology.
+pub(crate) struct Names(Option<Chosen>);
+
+impl Names {
+    pub(crate) fn read(layout: &Layout) -> Outcome<Self> {
+        Chosen::active(layout).map(Self)
+    }
+
+    /// Of a source.
+    pub(crate) fn of(&self, source: u16) -> String {
+        let processes = self.0.iter().flat_map(|chosen| &chosen.topology.processes);
+        processes.into_iter().find(|p| p.source.get() == source).map_or(format!("source {source}"), |p| p.name.clone())
+    }
 }
 
 /// Walks back from the target, and shows the way from its start.
@@ -104,23 +119,37 @@ pub(crate) fn trace(layout: &Layout, target: Target, as_json: bool) -> Outcome {
         )));
     };
     let mut lookup = Lookup::build(&capture, TimeRange::ALL).map_err(failure)?;
-    let chosen = Chosen::active(layout)?;
-    let name = |source: u16| {
-        let processes = chosen.iter().flat_map(|chosen| &chosen.topology.processes);
-        processes.into_iter().find(|p| p.source.get() == source).map_or(format!("source {source}"), |p| p.name.clone())
-    };
+    let names = Names::read(layout)?;
+    let (hops, missing) = walk(layout, &mut lookup, frame, &names)?;
+    let mut console = Console::new();
+    if as_json {
+        console.line(to_json(&hops, missing.as_ref()).to_string())?;
+    } else {
+        print(&mut console, &hops, missing.as_ref(), &|source| names.of(source))?;
+    }
+    if missing.is_none() { Ok(()) } else { Err(Failure::Silent) }
+}
+
+/// From a message back from cause to cause, as the capture and the journals have them; the way from its start, and the cause that
+/// is in neither.
+pub(crate) fn walk(
+    layout: &Layout,
+    lookup: &mut Lookup,
+    from: Vec<u8>,
+    names: &Names,
+) -> Outcome<(Vec<Hop>, Option<MessageId>)> {
     let mut hops = Vec::new();
-    let mut next = Some(frame);
+    let mut next = Some(from);
     let mut missing = None;
     while let Some(frame) = next.take().filter(|_| hops.len() < MAX_HOPS) {
         let Ok(message) = Message::parse(&frame) else { break };
         let cause = causes(&message).next();
-        let process = name(message.source().get());
+        let process = names.of(message.source().get());
         hops.push(Hop { frame, process });
         let Some(cause) = cause else { break };
         let mut found = Vec::new();
         if lookup.find(&cause, &mut found).map_err(failure)?
-            || in_journals(&layout.journal(&name(cause.source.get())), &cause, &mut found).map_err(failure)?
+            || in_journals(&layout.journal(&names.of(cause.source.get())), &cause, &mut found).map_err(failure)?
         {
             next = Some(found);
         } else {
@@ -128,13 +157,7 @@ pub(crate) fn trace(layout: &Layout, target: Target, as_json: bool) -> Outcome {
         }
     }
     hops.reverse();
-    let mut console = Console::new();
-    if as_json {
-        console.line(to_json(&hops, missing.as_ref()).to_string())?;
-    } else {
-        print(&mut console, &hops, missing.as_ref(), &name)?;
-    }
-    if missing.is_none() { Ok(()) } else { Err(Failure::Silent) }
+    Ok((hops, missing))
 }
 
 fn causes<'a>(message: &Message<'a>) -> impl Iterator<Item = MessageId> + use<'a> {
@@ -181,7 +204,7 @@ fn in_journals(directory: &Path, id: &MessageId, frame: &mut Vec<u8>) -> Result<
 }
 
 /// When the message came to be: of a packet, when it was received.
-fn at_ns(message: &Message<'_>) -> u64 {
+pub(crate) fn at_ns(message: &Message<'_>) -> u64 {
     packet::join(message).map_or(message.timestamp_ns(), |(head, _)| head.received_ns)
 }
 
@@ -215,7 +238,7 @@ fn print(console: &mut Console, hops: &[Hop], missing: Option<&MessageId>, name:
 }
 
 /// The message in a line; a packet's bytes as text.
-fn text(message: &Message<'_>) -> String {
+pub(crate) fn text(message: &Message<'_>) -> String {
     const MOST_BYTES: usize = 200;
     let Some((head, bytes)) = packet::join(message) else { return short(message) };
     let shown = String::from_utf8_lossy(bytes.get(..MOST_BYTES).unwrap_or(&bytes));

@@ -1,5 +1,7 @@
 //! What each kept message becomes in the tables.
 
+mod risk;
+
 use std::collections::BTreeMap;
 
 use mesh_codec::Message;
@@ -8,6 +10,7 @@ use mesh_types::execution::{
     Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, OrderStatus, OrderTrigger, Position,
     RiskVerdict,
 };
+use mesh_types::risk::RiskAccount;
 use mesh_types::signal::{Signal, StrategyName};
 use mesh_types::system::KillSwitch;
 use mesh_types::wire::{Coded, U64, WireEnum};
@@ -19,7 +22,7 @@ use crate::error::ErrorKind;
 use crate::net;
 
 /// Types that are kept.
-const KEPT: [u8; 12] = [
+const KEPT: [u8; 13] = [
     Signal::NUMBER,
     OrderRequest::NUMBER,
     OrderAccepted::NUMBER,
@@ -32,6 +35,7 @@ const KEPT: [u8; 12] = [
     OrderStatus::NUMBER,
     OrderTrigger::NUMBER,
     KillSwitch::NUMBER,
+    RiskAccount::NUMBER,
 ];
 
 /// True for a message that leaves a row.
@@ -101,6 +105,8 @@ impl<'t, 'm> Batch<'t, 'm> {
             self.signal(signal, message)
         } else if let Some(verdict) = message.get::<RiskVerdict>() {
             self.verdict(verdict, message)
+        } else if let Some(account) = message.get::<RiskAccount>() {
+            self.risk_account(account, message)
         } else if let Some(switch) = message.get::<KillSwitch>() {
             self.kill_switch(switch, message)
         } else {
@@ -324,27 +330,6 @@ impl<'t, 'm> Batch<'t, 'm> {
                 ns(signal.interval_ns),
                 score,
                 signal.reference_price.get().to_string(),
-                message.frame(),
-            ],
-        )?;
-        Ok(())
-    }
-
-    fn verdict(&self, verdict: &RiskVerdict, message: &Message<'_>) -> Result<(), ErrorKind> {
-        self.execute(
-            "INSERT INTO risk_decisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            params![
-                self.seq,
-                verdict.signal.to_string(),
-                verdict.instrument.to_string(),
-                verdict.strategy.lossy(),
-                name(verdict.action),
-                verdict.allowed,
-                name(verdict.reason),
-                verdict.actual.get().to_string(),
-                verdict.limit.get().to_string(),
-                verdict.text.lossy(),
-                ns(verdict.decided_ns),
                 message.frame(),
             ],
         )?;
