@@ -21,6 +21,7 @@ use mesh_backtest::{Series, Settings};
 use options::{IndicatorOptions, RunOptions};
 use params::Job;
 use report::Report;
+use report::decisions::Decisions;
 
 /// The kernel over history.
 #[derive(Debug, Parser)]
@@ -71,8 +72,11 @@ fn run(options: &RunOptions) -> Result<ExitCode, Box<dyn Error>> {
     let series = mesh_bars::series(&options.wanted())?;
     let settings = options.settings(&series)?;
     tell_coverage(&series, &settings);
-    let job = Job { series: &series, settings: &settings, lookahead_cuts: options.check_lookahead };
+    let decisions = options.decisions.as_deref().map(Decisions::create).transpose()?;
+    let lookahead_cuts = options.check_lookahead;
+    let job = Job { series: &series, settings: &settings, lookahead_cuts, decisions: decisions.as_ref() };
     let done = params::run_named(&options.strategy, &given, &job)?;
+    decisions.map_or(Ok(()), Decisions::finish)?;
     let report = Report::new(&options.strategy, &options.fills, &done.params, &series, &done.outcome);
     finish(options, &report, done.looked_ahead)
 }

@@ -113,6 +113,9 @@ pub(crate) struct RunOptions {
     /// Writes the trades as CSV.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
+    /// Writes every decision as CSV: what was done, or which gate stopped it and by how much.
+    #[arg(long, value_name = "FILE", conflicts_with = "ticks")]
+    pub(crate) decisions: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) ticks: TickOptions,
 }

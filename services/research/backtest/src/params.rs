@@ -10,6 +10,8 @@ use mesh_kernel::strategy::{Strategy, StrategyParams};
 use mesh_kernel::{ParamError, ParamKind, ParamSpec};
 use toml::{Table, Value};
 
+use crate::report::decisions::{Decisions, Told};
+
 use mesh_bars::text::{Fault, read};
 
 /// What a strategy is asked to do.
@@ -18,6 +20,8 @@ pub(crate) struct Job<'a> {
     pub(crate) settings: &'a Settings,
     /// Cut histories that are compared with the whole; 0 for none.
     pub(crate) lookahead_cuts: usize,
+    /// Where each decision is written down, if anywhere.
+    pub(crate) decisions: Option<&'a Decisions>,
 }
 
 /// What came of it.
@@ -66,8 +70,12 @@ fn run_as<S: Strategy>(given: &Table, job: &Job<'_>) -> Result<Done, String> {
     let values = values(S::Params::SPEC, given)?;
     let params = S::Params::from_values(&values).map_err(|error: ParamError| format!("parameters: {error}"))?;
     let make = |_: &Series| Kernel::<S>::new(&params);
+    let told = |series: &Series| {
+        let found = job.series.iter().find(|one| one.symbol == series.symbol);
+        Told::new(make(series), job.decisions.zip(found))
+    };
     let says = |error: RunError| error.to_string();
-    let outcome = run(job.series, job.settings, make).map_err(says)?;
+    let outcome = run(job.series, job.settings, told).map_err(says)?;
     let looked_ahead = match job.lookahead_cuts {
         0 => None,
         cuts => lookahead::find(job.series, job.settings, cuts, make).map_err(says)?.map(|found| found.to_string()),

@@ -222,6 +222,19 @@ fn why_not_is_told() {
     let said = text(&backtest(dir.path(), &words).stdout);
     let html = fs::read_to_string(dir.path().join("why.html")).unwrap();
     assert!(said.contains("why not") && said.contains("ema_cross") && said.contains(" against 0.0000 ("), "{said}");
+    // Every decision, by symbol and time: as many, by gate, as were counted.
+    run(dir.path(), &[&two[..], &["--decisions", "decisions.csv"]].concat());
+    let csv = fs::read_to_string(dir.path().join("decisions.csv")).unwrap();
+    let decided: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert_eq!(decided.len() as u64, bars);
+    for gate in ["ema_cross", "warm_up", "in_position"] {
+        assert_eq!(decided.iter().filter(|cells| cells[10] == gate).count() as u64, count(of(gate)), "{gate}");
+    }
+    let nearest = &near[0];
+    let at = (nearest["time_ns"].to_string(), nearest["symbol"].as_str().unwrap());
+    let row = decided.iter().find(|cells| (cells[0], cells[1]) == (at.0.as_str(), at.1)).unwrap();
+    assert_eq!(row[11].parse().ok(), nearest["value"].as_f64());
+    assert!(decided.iter().any(|cells| cells[2].starts_with("enter") && cells[10].is_empty()));
     // What a strategy lacks is named.
     let words = ["run", "--strategy", "e3", "--bars", "AAA_1h.csv"];
     let said = text(&backtest(dir.path(), &words).stdout);

@@ -1,6 +1,7 @@
 //! What a run made, written down: JSON, CSV, HTML, and a few lines for the terminal.
 
 pub(crate) mod csv;
+pub(crate) mod decisions;
 pub(crate) mod html;
 pub(crate) mod json;
 mod svg;
