@@ -59,11 +59,13 @@ pub struct Account {
 ///
 /// # Errors
 /// Where it leaves the range.
+#[inline]
 pub fn notional(price: i64, quantity: i64) -> Result<Money, Overflow> {
     charge(price, quantity, RATE_ONE)
 }
 
 /// Price times quantity times a rate.
+#[inline]
 fn charge(price: i64, quantity: i64, rate: i64) -> Result<Money, Overflow> {
     // The first product always fits, mostly in 64 bits.
     let notional = i128::from(price) * i128::from(quantity);
@@ -73,6 +75,7 @@ fn charge(price: i64, quantity: i64, rate: i64) -> Result<Money, Overflow> {
     }
 }
 
+#[inline]
 fn add(a: Money, b: Money) -> Result<Money, Overflow> {
     a.checked_add(b).ok_or(Overflow)
 }
@@ -89,28 +92,27 @@ impl Account {
     ///
     /// # Errors
     /// Where a number leaves its range; nothing is booked then.
+    #[inline]
     pub fn fill(&mut self, quantity: i64, price: i64, fee_rate: i64) -> Result<Booked, Overflow> {
         let position = self.position.checked_add(quantity).ok_or(Overflow)?;
+        let fee = charge(price, quantity.checked_abs().ok_or(Overflow)?, fee_rate)?;
         let opposite = (self.position > 0 && quantity < 0) || (self.position < 0 && quantity > 0);
         let closed = if opposite { smaller(quantity, self.position.checked_neg().ok_or(Overflow)?) } else { 0 };
-        // Cost that leaves: all of it, exactly, where the position does.
-        let leaving = match closed {
-            0 => 0,
-            all if i128::from(all) == -i128::from(self.position) => self.cost,
-            part => share(self.cost, part, self.position.checked_neg().ok_or(Overflow)?).ok_or(Overflow)?,
-        };
-        // What those lots bring, less what they cost: `closed` has the sign of the fill.
-        let realised = add(notional(price, closed)?.checked_neg().ok_or(Overflow)?, -leaving)?;
-        let opened = notional(price, quantity.checked_sub(closed).ok_or(Overflow)?)?;
-        let fee = charge(price, quantity.checked_abs().ok_or(Overflow)?, fee_rate)?;
-        let next = Self {
-            cash: add(add(self.cash, realised)?, -fee)?,
-            position,
-            cost: add(add(self.cost, -leaving)?, opened)?,
-            realised: add(self.realised, realised)?,
-            fees: add(self.fees, fee)?,
-            funding: self.funding,
-        };
+        let (mut next, mut realised) = (Self { position, fees: add(self.fees, fee)?, ..*self }, 0);
+        if closed != 0 {
+            // Cost that leaves: all of it, exactly, where the position does.
+            let all = self.position.checked_neg().ok_or(Overflow)?;
+            let leaving = if closed == all { self.cost } else { share(self.cost, closed, all).ok_or(Overflow)? };
+            // What those lots bring, less what they cost: `closed` has the sign of the fill.
+            realised = add(notional(price, closed)?.checked_neg().ok_or(Overflow)?, -leaving)?;
+            next.realised = add(self.realised, realised)?;
+            next.cash = add(self.cash, realised)?;
+            next.cost = add(self.cost, -leaving)?;
+        }
+        if closed != quantity {
+            next.cost = add(next.cost, notional(price, quantity.checked_sub(closed).ok_or(Overflow)?)?)?;
+        }
+        next.cash = add(next.cash, -fee)?;
         *self = next;
         Ok(Booked { closed: closed.checked_abs().ok_or(Overflow)?, realised, fee })
     }
@@ -129,6 +131,7 @@ impl Account {
     ///
     /// # Errors
     /// Where it leaves the range.
+    #[inline]
     pub fn unrealised(&self, mark: i64) -> Result<Money, Overflow> {
         add(notional(mark, self.position)?, -self.cost)
     }
@@ -137,6 +140,7 @@ impl Account {
     ///
     /// # Errors
     /// Where it leaves the range.
+    #[inline]
     pub fn equity(&self, mark: i64) -> Result<Money, Overflow> {
         add(self.cash, self.unrealised(mark)?)
     }
@@ -171,6 +175,7 @@ impl Scale {
 
     /// The nearest tick, halves away from zero; held within `i64`.
     #[must_use]
+    #[inline]
     pub fn ticks(&self, price: f64) -> i64 {
         nearest(price * self.price_factor)
     }
@@ -179,6 +184,7 @@ impl Scale {
     /// rounding. What is within 1e-6 of a tick, or within what a decimal price loses as an `f64`, counts as on it, so
     /// that a decimal price stays itself.
     #[must_use]
+    #[inline]
     pub fn ticks_against(&self, price: f64, is_buy: bool) -> i64 {
         let scaled = price * self.price_factor;
         let near = nearest(scaled);
@@ -194,24 +200,28 @@ impl Scale {
 
     /// Whole lots within a quantity: rounded towards zero.
     #[must_use]
+    #[inline]
     pub fn lots(&self, quantity: f64) -> i64 {
         (quantity * self.quantity_factor) as i64
     }
 
     /// A price back.
     #[must_use]
+    #[inline]
     pub fn price(&self, ticks: i64) -> f64 {
         ticks as f64 / self.price_factor
     }
 
     /// A quantity back.
     #[must_use]
+    #[inline]
     pub fn quantity(&self, lots: i64) -> f64 {
         lots as f64 / self.quantity_factor
     }
 
     /// Money in the quote currency, for decisions and reports.
     #[must_use]
+    #[inline]
     pub fn money(&self, money: Money) -> f64 {
         to_f64(money) / (self.units as f64 * RATE_ONE as f64)
     }

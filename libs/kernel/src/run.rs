@@ -25,7 +25,7 @@ use crate::fills::{Anchor, Costs, FillRules, Levels, Liquidity, Market};
 use crate::math::{abs, max, ratio};
 use crate::returns::Returns;
 use crate::sizing::{Margin, SizingInput, SizingRules, forced_price};
-use crate::strategy::{Core, Input, Strategy, StrategyParams};
+use crate::strategy::{Core, Input, Strategy, Terms};
 use crate::trader::Trader;
 use crate::wide::to_f64;
 
@@ -151,6 +151,13 @@ pub struct Run<S> {
     liquidation_price: f64,
 }
 
+impl Waiting {
+    #[inline]
+    fn is_none(&self) -> bool {
+        self.fraction == 0.0 && self.quantity == 0
+    }
+}
+
 impl<S: Strategy> Run<S> {
     /// Before the first bar.
     #[must_use]
@@ -181,24 +188,24 @@ impl<S: Strategy> Run<S> {
         ends_period: bool,
         on_fill: &mut impl FnMut(&Fill),
     ) {
+        if !input.bar.is_valid() {
+            return;
+        }
         let moment = Moment { bar: input.bar, settlement, ends_period };
-        self.step_by(params, rules, &moment, on_fill, |core| core.act(params, input));
+        self.step_by(&Terms::of(params), rules, &moment, on_fill, |core| core.act(params, input));
     }
 
-    /// The same with the decision of a function, which is asked once for a valid bar.
+    /// The same for a bar that is known to be valid, with the decision of a function.
     #[inline]
     pub fn step_by(
         &mut self,
-        params: &S::Params,
+        terms: &Terms<'_, S::Params>,
         rules: &RunRules,
         moment: &Moment<'_>,
         on_fill: &mut impl FnMut(&Fill),
         decide: impl FnOnce(&mut Core<S>) -> Decision,
     ) {
-        if !moment.bar.is_valid() {
-            return;
-        }
-        if let Err(Overflow) = self.try_step(params, rules, moment, on_fill, decide) {
+        if let Err(Overflow) = self.try_step(terms, rules, moment, on_fill, decide) {
             self.tally.overflows = self.tally.overflows.saturating_add(1);
         }
     }
@@ -206,7 +213,7 @@ impl<S: Strategy> Run<S> {
     #[inline]
     fn try_step(
         &mut self,
-        params: &S::Params,
+        terms: &Terms<'_, S::Params>,
         rules: &RunRules,
         moment: &Moment<'_>,
         on_fill: &mut impl FnMut(&Fill),
@@ -218,16 +225,18 @@ impl<S: Strategy> Run<S> {
         {
             self.account.pay_funding(rules.scale.ticks(settlement.mark_price), settlement.rate)?;
         }
-        self.fill_waiting(params, rules, bar.open, on_fill)?;
+        if !self.waiting.is_none() {
+            self.fill_waiting(terms, rules, bar.open, on_fill)?;
+        }
         if self.liquidation_price > 0.0 {
-            self.liquidate(params, rules, bar, on_fill)?;
+            self.liquidate(terms, rules, bar, on_fill)?;
         }
         let held = self.core.trader.position.side;
         let decision = decide(&mut self.core);
         if decision.action != Action::None {
             self.order(rules, bar, held, &decision, on_fill)?;
-            if rules.fills.market == Market::Close {
-                self.fill_waiting(params, rules, bar.close, on_fill)?;
+            if rules.fills.market == Market::Close && !self.waiting.is_none() {
+                self.fill_waiting(terms, rules, bar.close, on_fill)?;
             }
         }
         self.mark(rules, bar.close)?;
@@ -240,7 +249,7 @@ impl<S: Strategy> Run<S> {
     /// The venue closes a position whose margin is gone, before a stop that rests further away.
     fn liquidate(
         &mut self,
-        params: &S::Params,
+        terms: &Terms<'_, S::Params>,
         rules: &RunRules,
         bar: &Bar,
         on_fill: &mut impl FnMut(&Fill),
@@ -254,7 +263,7 @@ impl<S: Strategy> Run<S> {
         self.trade(rules, price, quantity, ExitReason::Liquidation, Liquidity::Taker, on_fill)?;
         self.tally.liquidations = self.tally.liquidations.saturating_add(1);
         // Nothing is entered in this bar; the pause begins with the next.
-        let cooldown = params.trade_rules().cooldown_bars.saturating_add(1);
+        let cooldown = terms.trade.cooldown_bars.saturating_add(1);
         self.core.trader = Trader { cooldown, ..Trader::default() };
         Ok(())
     }
@@ -297,8 +306,11 @@ impl<S: Strategy> Run<S> {
     fn entry_lots(&self, rules: &RunRules, price: f64, decision: &Decision) -> Result<i64, Overflow> {
         let ticks = rules.scale.ticks(price);
         // What a reversal closes first is no exposure beside it.
-        let held = if decision.action.is_exit() { 0 } else { self.account.position };
-        let held_notional = abs(rules.scale.money(notional(ticks, held)?));
+        let held_notional = match self.account.position {
+            0 => 0.0,
+            _ if decision.action.is_exit() => 0.0,
+            held => abs(rules.scale.money(notional(ticks, held)?)),
+        };
         let size = rules.sizing.size(&SizingInput {
             equity: rules.scale.money(self.account.equity(ticks)?),
             open_notional: held_notional,
@@ -313,14 +325,11 @@ impl<S: Strategy> Run<S> {
     /// Fills what waits at a price.
     fn fill_waiting(
         &mut self,
-        params: &S::Params,
+        terms: &Terms<'_, S::Params>,
         rules: &RunRules,
         price: f64,
         on_fill: &mut impl FnMut(&Fill),
     ) -> Result<(), Overflow> {
-        if self.waiting == Waiting::default() {
-            return Ok(());
-        }
         let waiting = core::mem::take(&mut self.waiting);
         if waiting.fraction > 0.0 {
             self.close(rules, price, waiting.fraction, waiting.exit, Liquidity::Taker, on_fill)?;
@@ -331,7 +340,7 @@ impl<S: Strategy> Run<S> {
         let opens = self.account.position == 0;
         let filled = self.trade(rules, price, waiting.quantity, ExitReason::None, Liquidity::Taker, on_fill)?;
         if opens && rules.fills.anchor == Anchor::Fill {
-            self.core.trader.position.anchor(&params.trade_rules().exits, filled);
+            self.core.trader.position.anchor(&terms.trade.exits, filled);
         }
         Ok(())
     }
@@ -399,8 +408,13 @@ impl<S: Strategy> Run<S> {
         }
     }
 
+    #[inline]
     fn mark(&mut self, rules: &RunRules, close: f64) -> Result<(), Overflow> {
-        // Without a position there is nothing to value.
+        // Without a position there is nothing to value, and mostly nothing has changed.
+        if self.account.position == 0 && self.account.cash == self.tally.equity {
+            self.tally.bars = self.tally.bars.saturating_add(1);
+            return Ok(());
+        }
         let equity = match self.account.position {
             0 => self.account.cash,
             _ => self.account.equity(rules.scale.ticks(close))?,

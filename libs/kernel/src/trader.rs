@@ -89,6 +89,7 @@ fn addition(rules: &TradeRules, position: &Position, bar: &Bar) -> (f64, f64) {
 
 impl Trader {
     /// Takes a closed bar with the wish for it; `atr` measures the levels of an entry.
+    #[inline]
     pub fn on_bar(&mut self, rules: &TradeRules, bar: &Bar, atr: f64, wish: &Wish) -> Decision {
         self.position.adopt(&rules.exits, atr);
         let exit = self.position.on_bar(&rules.exits, bar);
@@ -118,6 +119,7 @@ impl Trader {
         }
     }
 
+    #[inline]
     fn decide(&mut self, rules: &TradeRules, bar: &Bar, atr: f64, wish: &Wish, exit: Exit) -> Decision {
         let held = self.position.side;
         let mut decision = if held == Side::Flat {
@@ -145,6 +147,7 @@ impl Trader {
         decision
     }
 
+    #[inline]
     fn enter(&mut self, rules: &TradeRules, bar: &Bar, atr: f64, wish: &Wish) -> Decision {
         if self.cooldown > 0 {
             self.cooldown -= 1;
@@ -164,6 +167,7 @@ impl Trader {
         }
     }
 
+    #[inline]
     fn leave(&mut self, rules: &TradeRules, bar: &Bar, atr: f64, wish: &Wish, exit: Exit) -> Decision {
         let held = self.position.side;
         self.position = Position::default();
@@ -183,6 +187,7 @@ impl Trader {
         decision
     }
 
+    #[inline]
     fn add(&mut self, rules: &TradeRules, bar: &Bar, wish: &Wish) -> Decision {
         let position = &mut self.position;
         let (gain, step) = addition(rules, position, bar);

@@ -13,7 +13,6 @@ use mesh_kernel::indicators::market::funding_bp_8h;
 use mesh_kernel::run::{MAX_TICKS as MAX_MARKED_TICKS, Settlement};
 use mesh_kernel::{Bar, Context};
 
-use crate::bits;
 use crate::past::{Due, Past};
 use crate::pyramid::Stretches;
 
@@ -97,11 +96,9 @@ pub struct History {
     bars: Vec<Bar>,
     /// By bar, rising.
     due: Vec<Due>,
-    settles: Vec<u64>,
     inputs: Inputs,
     /// Last bars of periods, rising.
     period_ends: Vec<u32>,
-    ends_period: Vec<u64>,
     stretches: Stretches,
     fits: bool,
     scale: Scale,
@@ -145,10 +142,8 @@ impl History {
                 fits,
                 bars: bars_used,
                 due: Vec::new(),
-                settles: vec![0; used.len().div_ceil(64)],
                 inputs,
                 period_ends: Vec::new(),
-                ends_period: vec![0; used.len().div_ceil(64)],
                 scale,
                 period_ns,
                 span_ns: (last - first).saturating_add(interval),
@@ -177,7 +172,6 @@ impl History {
             }
             if let Some(rate) = rate {
                 self.due.push(Due { bar: i as u64, settlement: Settlement { rate, mark_price: bar.open } });
-                bits::set(&mut self.settles, i);
             }
             if derived {
                 self.inputs.funding_bp_8h.push(known);
@@ -190,7 +184,6 @@ impl History {
             let period = time / self.period_ns;
             if times.get(i + 1).is_none_or(|next| next / self.period_ns != period) {
                 self.period_ends.push(i as u32);
-                bits::set(&mut self.ends_period, i);
             }
         }
     }
@@ -224,8 +217,7 @@ impl History {
     pub fn bytes(&self) -> u64 {
         let inputs: usize = self.inputs.columns().iter().map(|column| size_of_val(column.as_slice())).sum();
         let lists = size_of_val(self.due.as_slice()) + size_of_val(self.period_ends.as_slice());
-        let bits = size_of_val(self.settles.as_slice()) + size_of_val(self.ends_period.as_slice());
-        (size_of_val(self.bars.as_slice()) + inputs + lists + bits + self.stretches.bytes()) as u64
+        (size_of_val(self.bars.as_slice()) + inputs + lists + self.stretches.bytes()) as u64
     }
 
     /// What configurations read.
@@ -236,19 +228,11 @@ impl History {
             bars: &self.bars,
             inputs: self.inputs.columns().map(Vec::as_slice),
             due: &self.due,
-            settles: &self.settles,
             period_ends: &self.period_ends,
-            ends_period: &self.ends_period,
             pyramid: self.stretches.pyramid(),
             fits: self.fits,
             scale: self.scale,
         }
-    }
-
-    /// Funding that settles at the start of a bar.
-    #[must_use]
-    pub fn settlement(&self, bar: usize) -> Option<&Settlement> {
-        self.past().settlement(bar)
     }
 
     /// All settlements, by bar.
@@ -267,12 +251,6 @@ impl History {
     #[must_use]
     pub const fn inputs(&self) -> &Inputs {
         &self.inputs
-    }
-
-    /// True where a period ends with a bar.
-    #[must_use]
-    pub fn ends_period(&self, bar: usize) -> bool {
-        self.past().ends_period(bar)
     }
 
     /// Last bars of periods, rising.
@@ -358,7 +336,6 @@ mod tests {
         let history = History::new(&given, &[], Inputs::default(), scale(), 24 * HOUR).unwrap();
         assert_eq!((history.len(), history.left_out()), (49, 1));
         assert_eq!(history.period_ends(), [22, 46, 48]);
-        assert!(history.ends_period(22) && !history.ends_period(23));
         assert_eq!(history.span_ns(), 50 * HOUR);
     }
 
@@ -371,9 +348,7 @@ mod tests {
         let settled: Vec<_> =
             history.settlements().iter().map(|due| (due.bar, due.settlement.rate, due.settlement.mark_price)).collect();
         assert_eq!(settled, [(8, 10_000, 108.0), (16, 20_000, 117.0), (23, 30_000, 124.0)]);
-        assert_eq!(history.settlement(16), Some(&Settlement { rate: 20_000, mark_price: 117.0 }));
-        assert_eq!((history.settlement(15), history.context(7).funding_bp_8h), (None, None));
-        assert_eq!(history.context(8).funding_bp_8h, Some(1.0));
+        assert_eq!((history.context(7).funding_bp_8h, history.context(8).funding_bp_8h), (None, Some(1.0)));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(target_arch = "nvptx64", no_std)]
 
-mod bits;
 mod momentum;
 mod on_context;
 pub mod past;
 pub mod pyramid;
 pub mod skip;
 pub mod swept;
+mod vectors;
 
 // What prepares and sums up has a heap; what runs a configuration has none, and is a GPU's too.
 #[cfg(not(target_arch = "nvptx64"))]

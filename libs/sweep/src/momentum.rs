@@ -1,12 +1,13 @@
 //! Momentum, 64 bars at a time: crossings of the averages, shared by all configurations with the same two, then the
 //! conditions of a tier. The regime alone has a memory; what depends on it is left to the bars taken one by one.
 
-use mesh_kernel::Side;
 use mesh_kernel::math::ratio;
 use mesh_kernel::regime::Regime;
-use mesh_kernel::strategy::momentum::{Momentum, Params};
+use mesh_kernel::strategy::momentum::{Features, Momentum, Params};
+use mesh_kernel::strategy::series::FromSeries;
+use mesh_kernel::{Bar, Side};
 
-use crate::swept::{HAS_VECTORS, Swept, View, first_bar};
+use crate::swept::{HAS_VECTORS, Order, Swept, View, first_bar};
 
 const ATR: usize = 2;
 const ADX: usize = 3;
@@ -20,7 +21,7 @@ impl Swept for Momentum {
     const ORDER: Option<(usize, usize)> = Some((0, 1));
 
     fn enter(view: &View<'_>, p: &Params, word: usize, asked: u64) -> u64 {
-        let (up, down) = signals(view, p, word);
+        let [up, down] = signals(view, p, word);
         let (mut up, mut down) = (up & asked, down & asked);
         if !p.allow_short {
             match p.reverse_mode {
@@ -44,7 +45,7 @@ impl Swept for Momentum {
     }
 
     fn leave(view: &View<'_>, p: &Params, side: Side, word: usize, asked: u64) -> u64 {
-        let (up, down) = signals(view, p, word);
+        let [up, down] = signals(view, p, word);
         let against = match (p.reverse_mode, side) {
             (0, Side::Long) | (1, Side::Short) => down,
             (0, Side::Short) | (1, Side::Long) => up,
@@ -54,8 +55,20 @@ impl Swept for Momentum {
     }
 
     #[inline]
+    fn features_to_act_on(view: &View<'_>, bar: &Bar, at: usize) -> Features {
+        // Of the averages only the order counts, and that is in the bits: two series less to fetch.
+        let order = |at: usize| {
+            let [above, below] = view.order(at / 64);
+            f64::from((above >> (at % 64) & 1) as i8 - (below >> (at % 64) & 1) as i8)
+        };
+        let (ema_fast, spread_before) = (order(at), at.checked_sub(1).map_or(0.0, order));
+        let features = Self::features(bar, at, |slot, at| view.value(slot, at));
+        Features { ema_fast, ema_slow: 0.0, spread_before, ..features }
+    }
+
+    #[inline]
     fn passes(&mut self, view: &View<'_>, p: &Params, bar: usize, held: Side, adds: bool) -> bool {
-        let (up, down) = signals(view, p, bar / 64);
+        let [up, down] = signals(view, p, bar / 64);
         let signal = match (up >> (bar % 64) & 1, down >> (bar % 64) & 1) {
             (0, 0) => Side::Flat,
             (0, _) => Side::Short,
@@ -96,7 +109,7 @@ impl Swept for Momentum {
 
 /// Bars whose signal points up, and down, before it is faded.
 #[inline]
-fn signals(view: &View<'_>, p: &Params, word: usize) -> (u64, u64) {
+fn signals(view: &View<'_>, p: &Params, word: usize) -> Order {
     if p.require_cross { view.crossings(word) } else { view.order(word) }
 }
 

@@ -8,7 +8,6 @@ use mesh_kernel::run::Settlement;
 use mesh_kernel::strategy::StrategyParams;
 use mesh_kernel::{Bar, Context};
 
-use crate::bits;
 use crate::pyramid::{Extremes, Pyramid};
 
 /// Funding that falls due with a bar.
@@ -32,12 +31,8 @@ pub struct Past<'a> {
     pub inputs: [&'a [f64]; 6],
     /// Funding, by bar, rising.
     pub due: &'a [Due],
-    /// Bars with funding, a bit each.
-    pub settles: &'a [u64],
     /// Last bars of periods, rising.
     pub period_ends: &'a [u32],
-    /// The same, a bit each.
-    pub ends_period: &'a [u64],
     /// Extremes of stretches of the bars.
     pub pyramid: Pyramid<'a>,
     /// Closes are within what stretches can be marked at.
@@ -56,24 +51,12 @@ impl<'a> Past<'a> {
         (params.warm_up().saturating_sub(1) as usize).saturating_sub(self.before)
     }
 
-    /// Funding that settles at the start of a bar.
+    /// What falls due from a bar on.
     #[must_use]
-    pub fn settlement(&self, bar: usize) -> Option<&'a Settlement> {
-        if !bits::get(self.settles, bar) {
-            return None;
-        }
-        let at = self.due.binary_search_by_key(&(bar as u64), |due| due.bar).ok()?;
-        self.due.get(at).map(|due| &due.settlement)
-    }
-
-    /// The first bar from `bar` on with a settlement; beyond the end where there is none.
-    #[inline]
-    pub(crate) fn next_settlement(&self, bar: usize) -> usize {
-        if self.due.is_empty() {
-            return usize::MAX;
-        }
-        let at = self.due.partition_point(|due| due.bar < bar as u64);
-        self.due.get(at).map_or(usize::MAX, |due| due.bar as usize)
+    pub fn calendar(&self, from: usize) -> Calendar<'a> {
+        let due = self.due.partition_point(|due| due.bar < from as u64);
+        let end = self.period_ends.partition_point(|end| (*end as usize) < from);
+        Calendar { due: self.due.get(due..).unwrap_or(&[]), ends: self.period_ends.get(end..).unwrap_or(&[]) }
     }
 
     /// What is known beside a bar.
@@ -93,25 +76,6 @@ impl<'a> Past<'a> {
         self.inputs[FUNDING]
     }
 
-    /// True where a period ends with a bar.
-    #[must_use]
-    #[inline]
-    pub fn ends_period(&self, bar: usize) -> bool {
-        bits::get(self.ends_period, bar)
-    }
-
-    /// The last bars of periods within some bars.
-    #[inline]
-    pub(crate) fn period_ends_in(&self, bars: Range<usize>) -> &'a [u32] {
-        // Few bars end a period: most ranges hold none, which their words of bits tell.
-        let words = bars.start / 64..bars.end.div_ceil(64);
-        if words.len() <= 8 && words.into_iter().all(|word| bits::word(self.ends_period, word) == 0) {
-            return &[];
-        }
-        let at = |bar: usize| self.period_ends.partition_point(|end| (*end as usize) < bar);
-        self.period_ends.get(at(bars.start)..at(bars.end)).unwrap_or(&[])
-    }
-
     /// Extremes of some bars.
     pub(crate) fn extremes(&self, bars: Range<usize>) -> Extremes {
         self.pyramid.extremes(self.bars, bars)
@@ -121,5 +85,52 @@ impl<'a> Past<'a> {
     #[inline]
     pub(crate) fn close(&self, bar: usize) -> i64 {
         self.bars.get(bar).map_or(0, |bar| self.scale.ticks(bar.close))
+    }
+}
+
+/// What falls due with bars that pass in their order: each question is about a bar that is not before the last one's.
+#[derive(Clone, Copy, Debug)]
+pub struct Calendar<'a> {
+    due: &'a [Due],
+    ends: &'a [u32],
+}
+
+impl<'a> Calendar<'a> {
+    /// Funding that settles at the start of a bar.
+    #[inline]
+    pub fn settlement(&mut self, bar: usize) -> Option<&'a Settlement> {
+        if self.next_settlement(bar) > bar {
+            return None;
+        }
+        let (first, later) = self.due.split_first()?;
+        self.due = later;
+        Some(&first.settlement)
+    }
+
+    /// The first bar from `bar` on with a settlement; beyond the end where there is none.
+    #[inline]
+    pub fn next_settlement(&mut self, bar: usize) -> usize {
+        while let Some((first, later)) = self.due.split_first() {
+            if first.bar >= bar as u64 {
+                return first.bar as usize;
+            }
+            self.due = later;
+        }
+        usize::MAX
+    }
+
+    /// True where a period ends with a bar.
+    #[inline]
+    pub fn ends_period(&mut self, bar: usize) -> bool {
+        !self.ends_before(bar + 1).is_empty()
+    }
+
+    /// The last bars of periods before `bar` that were not told yet.
+    #[inline]
+    pub fn ends_before(&mut self, bar: usize) -> &'a [u32] {
+        let count = self.ends.iter().take_while(|end| (**end as usize) < bar).count();
+        let (before, later) = self.ends.split_at_checked(count).unwrap_or((self.ends, &[]));
+        self.ends = later;
+        before
     }
 }

@@ -94,6 +94,29 @@ impl Stretches {
     }
 }
 
+/// A watch on its way, and the closes that it has passed.
+struct Way<const SHORT: bool, const FOLLOWS: bool> {
+    watch: Watch,
+    closes: Extremes,
+}
+
+impl<const SHORT: bool, const FOLLOWS: bool> Way<SHORT, FOLLOWS> {
+    /// Along some of the bars or stretches, to the first that may hold an event; which that is.
+    #[inline]
+    fn along<T>(&mut self, of: &[T], range: Range<usize>, extremes: impl Fn(&T) -> Extremes) -> usize {
+        let mut at = range.start;
+        for one in of.get(range).unwrap_or(&[]) {
+            let one = extremes(one);
+            if !self.watch.pass::<SHORT, FOLLOWS>(one.high, one.low) {
+                break;
+            }
+            self.closes = self.closes.with_closes(&one);
+            at += 1;
+        }
+        at
+    }
+}
+
 impl Pyramid<'_> {
     /// Brings a watch on to the first bar that may hold an event, or to the end; where it stands. The closes on the
     /// way are joined to `closes`.
@@ -114,31 +137,40 @@ impl Pyramid<'_> {
         range: Range<usize>,
         closes: &mut Extremes,
     ) -> usize {
+        const SHORTS: usize = LONG_LENGTH / SHORT_LENGTH;
         let (mut at, end) = (range.start, range.end);
-        let (mut on_the_way, mut moving) = (*closes, *watch);
-        'stretches: while at < end {
-            if at.is_multiple_of(SHORT_LENGTH) {
-                let long = self.long.get(at / LONG_LENGTH).filter(|_| at.is_multiple_of(LONG_LENGTH));
-                let (long, short) = (long.map(|s| (LONG_LENGTH, s)), self.short.get(at / SHORT_LENGTH));
-                for (length, stretch) in long.into_iter().chain(short.map(|s| (SHORT_LENGTH, s))) {
-                    if at + length <= end && moving.pass::<SHORT, FOLLOWS>(stretch.high, stretch.low) {
-                        on_the_way = on_the_way.with_closes(stretch);
-                        at += length;
-                        continue 'stretches;
-                    }
-                }
+        let mut way = Way::<SHORT, FOLLOWS> { watch: *watch, closes: *closes };
+        while at < end {
+            // Up: to where a short stretch begins, to where a long one does, along those.
+            let bar = way.along(bars, at..end.min(at.next_multiple_of(SHORT_LENGTH)), Extremes::of);
+            let short = bar.div_ceil(SHORT_LENGTH)..end.min(bar.next_multiple_of(LONG_LENGTH)) / SHORT_LENGTH;
+            let is_aligned = bar.is_multiple_of(SHORT_LENGTH);
+            if !is_aligned {
+                at = bar;
+                break;
             }
-            let single_end = end.min((at / SHORT_LENGTH + 1) * SHORT_LENGTH);
-            for bar in bars.get(at..single_end).unwrap_or(&[]) {
-                if !moving.pass::<SHORT, FOLLOWS>(bar.high, bar.low) {
-                    break 'stretches;
-                }
-                on_the_way = on_the_way.with_closes(&Extremes::of(bar));
-                at += 1;
+            let mut short = way.along(self.short, short, |stretch| *stretch);
+            if short.is_multiple_of(SHORTS) {
+                let long = way.along(self.long, short / SHORTS..end / LONG_LENGTH, |stretch| *stretch);
+                // And down: into the one that may hold an event.
+                let ends = end.min((long + 1) * LONG_LENGTH) / SHORT_LENGTH;
+                short = way.along(self.short, long * SHORTS..ends, |stretch| *stretch);
+            }
+            let single_end = end.min((short + 1) * SHORT_LENGTH);
+            at = way.along(bars, short * SHORT_LENGTH..single_end, Extremes::of);
+            if at < single_end {
+                break;
             }
         }
-        (*closes, *watch) = (on_the_way, moving);
+        (*watch, *closes) = (way.watch, way.closes);
         at
+    }
+
+    /// A bar in the middle of more than one, at the begin of a stretch where they are many.
+    pub(crate) const fn middle(range: Range<usize>) -> usize {
+        let middle = range.start + (range.end - range.start) / 2;
+        let begin = middle - middle % SHORT_LENGTH;
+        if begin > range.start { begin } else { middle }
     }
 
     /// Extremes of some bars.

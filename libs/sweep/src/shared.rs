@@ -13,6 +13,7 @@ use crate::past::Past;
 use crate::skip::Skip;
 pub use crate::swept::MAX_SLOTS;
 use crate::swept::{Order, Swept, View};
+use crate::vectors::bits_where;
 
 /// Bars that all configurations take before the next ones: their series stay in the processor's cache.
 const BLOCK: usize = 1024;
@@ -24,39 +25,24 @@ pub struct Shared<'h, S: Strategy> {
     history: &'h History,
     keys: Vec<SeriesKey>,
     series: Vec<Vec<f64>>,
-    orders: Vec<Orders>,
+    orders: Vec<Vec<Order>>,
     params: Vec<S::Params>,
     slots: Vec<Slots>,
-    /// The slot with the most different series.
+    /// The slot with the most different series, of those that are read.
     varied: usize,
 }
 
-/// Which of two series stands above the other.
-#[derive(Clone, Debug)]
-struct Orders {
-    above: Vec<u64>,
-    below: Vec<u64>,
-}
-
-impl Orders {
-    fn new(a: &[f64], b: &[f64]) -> Self {
-        Self { above: where_pair(a, b, |a, b| a > b), below: where_pair(a, b, |a, b| a < b) }
+/// The orders of pairs of series, block by block, so that a series that stands in several pairs is still near.
+fn compare(pairs: &[[&[f64]; 2]], bars: usize) -> Vec<Vec<Order>> {
+    let word = |(a, b)| [bits_where([a, b], |[a, b]| a > b), bits_where([a, b], |[a, b]| a < b)];
+    let mut orders: Vec<_> = pairs.iter().map(|_| Vec::with_capacity(bars.div_ceil(64))).collect();
+    for block in (0..bars).step_by(BLOCK) {
+        for (pair, order) in pairs.iter().zip(&mut orders) {
+            let [a, b] = pair.map(|series| &series[block..(block + BLOCK).min(bars)]);
+            order.extend(a.chunks(64).zip(b.chunks(64)).map(word));
+        }
     }
-
-    fn order(&self) -> Order<'_> {
-        Order { above: &self.above, below: &self.below }
-    }
-
-    fn bytes_needed(bars: usize) -> u64 {
-        (2 * bars.div_ceil(64) * size_of::<u64>()) as u64
-    }
-}
-
-fn where_pair(a: &[f64], b: &[f64], test: impl Fn(f64, f64) -> bool) -> Vec<u64> {
-    let word = |(a, b): (&[f64], &[f64])| {
-        a.iter().zip(b).enumerate().fold(0, |bits, (i, (a, b))| bits | u64::from(test(*a, *b)) << i)
-    };
-    a.chunks(64).zip(b.chunks(64)).map(word).collect()
+    orders
 }
 
 /// What a configuration reads: numbers of series, by slot, and of their order.
@@ -108,9 +94,20 @@ fn pairs<S: Swept>(params: &[S::Params]) -> Vec<(SeriesKey, SeriesKey)> {
     pairs
 }
 
-fn compute(key: SeriesKey, bars: &[Bar]) -> Vec<f64> {
-    let mut state = SeriesState::new(key);
-    bars.iter().map(|bar| state.update(bar)).collect()
+/// Values of series, those of some beside each other: a value waits for the one before it, other series need not.
+fn compute(keys: &[SeriesKey], bars: &[Bar]) -> Vec<Vec<f64>> {
+    const ABREAST: usize = 8;
+    let some = |keys: &[SeriesKey]| {
+        let mut states: Vec<SeriesState> = keys.iter().map(|key| SeriesState::new(*key)).collect();
+        let mut series: Vec<_> = keys.iter().map(|_| Vec::with_capacity(bars.len())).collect();
+        for bar in bars {
+            for (state, values) in states.iter_mut().zip(&mut series) {
+                values.push(state.update(bar));
+            }
+        }
+        series
+    };
+    keys.chunks(ABREAST).flat_map(some).collect()
 }
 
 impl<'h, S: Swept> Shared<'h, S> {
@@ -125,9 +122,10 @@ impl<'h, S: Swept> Shared<'h, S> {
     pub fn new(history: &'h History, params: &[S::Params]) -> Self {
         let (keys, pairs) = (keys::<S>(params), pairs::<S>(params));
         let at = |key: SeriesKey| keys.binary_search(&key).unwrap_or(usize::MAX);
-        let series: Vec<Vec<f64>> = keys.iter().map(|key| compute(*key, history.bars())).collect();
+        let series = compute(&keys, history.bars());
         let values = |key: SeriesKey| series.get(at(key)).map_or(&[][..], Vec::as_slice);
-        let orders = pairs.iter().map(|(a, b)| Orders::new(values(*a), values(*b))).collect();
+        let compared: Vec<_> = pairs.iter().map(|(a, b)| [values(*a), values(*b)]).collect();
+        let orders = compare(&compared, history.len());
         let slots = |params: &S::Params| {
             let mut slots = Slots { series: [0; MAX_SLOTS], order: 0 };
             let series = slots.series.iter_mut().take(S::SLOTS).enumerate();
@@ -143,7 +141,9 @@ impl<'h, S: Swept> Shared<'h, S> {
             let column = slots.iter().filter_map(|slots| slots.series.get(*slot));
             column.collect::<BTreeSet<_>>().len()
         };
-        let varied = (0..S::SLOTS).max_by_key(different).unwrap_or(0);
+        // Those of `ORDER` are read as bits.
+        let is_read = |slot: &usize| S::ORDER.is_none_or(|(a, b)| *slot != a && *slot != b);
+        let varied = (0..S::SLOTS).filter(is_read).max_by_key(different).unwrap_or(0);
         Self { history, keys, series, orders, params: params.to_vec(), slots, varied }
     }
 
@@ -171,8 +171,8 @@ impl<'h, S: Swept> Shared<'h, S> {
     }
 
     /// The distinct pairs of series that stand in an order.
-    pub fn orders(&self) -> impl ExactSizeIterator<Item = Order<'_>> {
-        self.orders.iter().map(Orders::order)
+    pub fn orders(&self) -> impl ExactSizeIterator<Item = &[Order]> {
+        self.orders.iter().map(Vec::as_slice)
     }
 
     /// Which of `orders` a configuration reads; where there are none, 0.
@@ -198,7 +198,7 @@ impl<'h, S: Swept> Shared<'h, S> {
 
     fn view<'a>(&'a self, past: &'a Past<'a>, slots: &Slots) -> View<'a> {
         let columns = slots.series.map(|at| self.series.get(at as usize).map_or(&[][..], Vec::as_slice));
-        let order = self.orders.get(slots.order as usize).map_or_else(Order::default, Orders::order);
+        let order = self.orders.get(slots.order as usize).map_or(&[][..], Vec::as_slice);
         View { past, columns, order }
     }
 
@@ -275,7 +275,8 @@ impl<'h, S: Swept> Shared<'h, S> {
 fn bytes<S: Strategy>(history: &History, series: usize, orders: usize, configurations: usize) -> u64 {
     let a_series = history.len() * size_of::<f64>() + size_of::<SeriesKey>();
     let a_configuration = size_of::<S::Params>() + size_of::<Slots>();
-    (series * a_series + configurations * a_configuration) as u64 + orders as u64 * Orders::bytes_needed(history.len())
+    let an_order = history.len().div_ceil(64) * size_of::<Order>();
+    (series * a_series + orders * an_order + configurations * a_configuration) as u64
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use core::ops::Range;
 
 use mesh_kernel::Side;
 use mesh_kernel::run::{Fill, Moment, Run, RunRules};
-use mesh_kernel::strategy::StrategyParams;
-use mesh_kernel::trader::TradeRules;
+use mesh_kernel::strategy::Terms;
 
-use crate::pyramid::Extremes;
+use crate::past::Calendar;
+use crate::pyramid::{Extremes, Pyramid};
 use crate::swept::{Swept, View};
 
 /// Bars in which the next signal is looked for ahead of the levels.
@@ -25,9 +25,8 @@ const AHEAD: usize = 512;
 #[derive(Debug)]
 pub struct Skip<'a, S: Swept> {
     view: View<'a>,
-    params: &'a S::Params,
+    terms: Terms<'a, S::Params>,
     rules: &'a RunRules,
-    trade: TradeRules,
     /// First bar that may be decided on.
     warm: usize,
     /// The signal has a memory that counts.
@@ -40,54 +39,57 @@ impl<'a, S: Swept> Skip<'a, S> {
     pub fn new(view: View<'a>, params: &'a S::Params, rules: &'a RunRules) -> Self {
         let warm = view.past.warm(params);
         let remembers = S::remembers(params);
-        Self { view, params, rules, trade: params.trade_rules(), warm, remembers }
+        Self { view, terms: Terms::of(params), rules, warm, remembers }
     }
 
     /// Takes a run from one bar to another.
     pub fn advance(&self, run: &mut Run<S>, bars: Range<usize>, on_fill: &mut impl FnMut(&Fill)) {
         let mut at = bars.start;
+        let mut calendar = self.view.past.calendar(at);
         // The signal's memory is that before this bar.
         let mut known = at;
         while at < bars.end {
-            let next = if self.view.past.fits && run.is_quiet() { self.pass(run, at..bars.end) } else { at };
+            let next =
+                if self.view.past.fits && run.is_quiet() { self.pass(run, at..bars.end, &mut calendar) } else { at };
             if self.remembers {
-                run.core.signal.remember(&self.view, self.params, known, next);
+                run.core.signal.remember(&self.view, self.terms.params, known, next);
             }
             known = next;
             at = next;
             if at < bars.end {
-                self.step(run, at, on_fill);
+                self.step(run, at, &mut calendar, on_fill);
                 at += 1;
                 known = at;
             }
         }
     }
 
-    fn step(&self, run: &mut Run<S>, at: usize, on_fill: &mut impl FnMut(&Fill)) {
+    fn step(&self, run: &mut Run<S>, at: usize, calendar: &mut Calendar<'_>, on_fill: &mut impl FnMut(&Fill)) {
         let past = self.view.past;
         let Some(bar) = past.bars.get(at) else { return };
-        let moment = Moment { bar, settlement: past.settlement(at), ends_period: past.ends_period(at) };
-        run.step_by(self.params, self.rules, &moment, on_fill, |core| {
-            let rests = |signal: &mut S, held, adds| signal.passes(&self.view, self.params, at, held, adds);
-            let features = || S::features(bar, at, |slot, bar| self.view.value(slot, bar));
-            core.act_lazily(self.params, bar, rests, features, || past.context(at))
+        let moment = Moment { bar, settlement: calendar.settlement(at), ends_period: calendar.ends_period(at) };
+        run.step_by(&self.terms, self.rules, &moment, on_fill, |core| {
+            let rests = |signal: &mut S, held, adds| signal.passes(&self.view, self.terms.params, at, held, adds);
+            let features = || S::features_to_act_on(&self.view, bar, at);
+            core.act_lazily(&self.terms, bar, rests, features, || past.context(at))
         });
     }
 
     /// Passes over bars in which nothing happens; the first that may hold something.
-    fn pass(&self, run: &mut Run<S>, bars: Range<usize>) -> usize {
+    fn pass(&self, run: &mut Run<S>, bars: Range<usize>, calendar: &mut Calendar<'_>) -> usize {
         let mut closes = Extremes::NONE;
         let next = if run.is_flat() {
             let from = bars.start + run.core.trader.cooldown as usize;
-            let next =
-                self.next(from.max(self.warm)..bars.end, |word, asked| S::enter(&self.view, self.params, word, asked));
+            let next = self.next(from.max(self.warm)..bars.end, |word, asked| {
+                S::enter(&self.view, self.terms.params, word, asked)
+            });
             run.pass((next - bars.start) as u32, None);
             next
         } else {
-            self.hold(run, bars.clone(), &mut closes)
+            self.hold(run, bars.clone(), calendar, &mut closes)
         };
         if next > bars.start {
-            self.mark(run, bars.start..next, &closes);
+            self.mark(run, bars.start..next, calendar, &closes);
         }
         next
     }
@@ -106,18 +108,18 @@ impl<'a, S: Swept> Skip<'a, S> {
         bars.end
     }
 
-    fn hold(&self, run: &mut Run<S>, bars: Range<usize>, closes: &mut Extremes) -> usize {
+    fn hold(&self, run: &mut Run<S>, bars: Range<usize>, calendar: &mut Calendar<'_>, closes: &mut Extremes) -> usize {
         let past = self.view.past;
-        let Some(mut watch) = run.watch(&self.trade) else { return bars.start };
+        let Some(mut watch) = run.watch(&self.terms.trade) else { return bars.start };
         let side = if watch.is_short() { Side::Short } else { Side::Long };
         let mut end = bars.end.min(bars.start.saturating_add(watch.bars_left() as usize));
         if run.account.position != 0 {
-            end = past.next_settlement(bars.start).min(end);
+            end = calendar.next_settlement(bars.start).min(end);
         }
         let mut at = bars.start;
         while at < end {
             let ahead = end.min((at / AHEAD + 1) * AHEAD);
-            let signal = self.next(at..ahead, |word, asked| S::leave(&self.view, self.params, side, word, asked));
+            let signal = self.next(at..ahead, |word, asked| S::leave(&self.view, self.terms.params, side, word, asked));
             at = past.pyramid.walk(&mut watch, past.bars, at..signal, closes);
             if at < ahead {
                 break;
@@ -128,9 +130,9 @@ impl<'a, S: Swept> Skip<'a, S> {
     }
 
     /// Marks the books at the closes of bars without a fill.
-    fn mark(&self, run: &mut Run<S>, bars: Range<usize>, closes: &Extremes) {
+    fn mark(&self, run: &mut Run<S>, bars: Range<usize>, calendar: &mut Calendar<'_>, closes: &Extremes) {
         let past = self.view.past;
-        let ends = past.period_ends_in(bars.clone());
+        let ends = calendar.ends_before(bars.end);
         if run.account.position == 0 {
             run.mark_rest(self.rules, bars.len() as u32, ends.len() as u32);
             return;
@@ -149,7 +151,7 @@ impl<'a, S: Swept> Skip<'a, S> {
             if run.mark_stretch((to - at) as u32, range, past.close(to - 1)) {
                 (at, to) = (to, bars.end);
             } else {
-                to = at + (to - at) / 2;
+                to = Pyramid::middle(at..to);
             }
             if at < to {
                 closes = past.extremes(at..to);

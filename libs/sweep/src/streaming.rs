@@ -1,7 +1,7 @@
 //! One configuration alone, indicators and all: what every other path must equal to the last bit.
 
 use mesh_kernel::run::{Fill, Moment, Run, RunRules, Summary};
-use mesh_kernel::strategy::{Indicators, Strategy};
+use mesh_kernel::strategy::{Indicators, Strategy, Terms};
 
 use crate::history::History;
 
@@ -19,13 +19,14 @@ pub fn streaming_with<S: Strategy>(
 ) -> Summary {
     let mut indicators = S::Indicators::new(params);
     let mut run = Run::<S>::new(rules);
-    let past = history.past();
+    let (past, terms) = (history.past(), Terms::of(params));
+    let mut calendar = past.calendar(0);
     for (at, bar) in past.bars.iter().enumerate() {
         indicators.take(bar);
-        let moment = Moment { bar, settlement: past.settlement(at), ends_period: past.ends_period(at) };
-        run.step_by(params, rules, &moment, &mut on_fill, |core| {
+        let moment = Moment { bar, settlement: calendar.settlement(at), ends_period: calendar.ends_period(at) };
+        run.step_by(&terms, rules, &moment, &mut on_fill, |core| {
             let rests = |signal: &mut S, held, adds| signal.rests(params, &indicators, bar, held, adds);
-            core.act_lazily(params, bar, rests, || indicators.features(bar), || past.context(at))
+            core.act_lazily(&terms, bar, rests, || indicators.features(bar), || past.context(at))
         });
     }
     run.summary()

@@ -3,11 +3,11 @@
 //! Words may hold bits too many: those bars are taken one by one. Of those asked about, the first that belongs there is
 //! never missing; only it is looked at.
 
-use mesh_kernel::Side;
 use mesh_kernel::strategy::series::FromSeries;
+use mesh_kernel::{Bar, Side};
 
-use crate::bits;
 use crate::past::Past;
+use crate::vectors::bits_where;
 
 /// Most series that a configuration reads.
 pub const MAX_SLOTS: usize = 8;
@@ -22,6 +22,12 @@ pub trait Swept: FromSeries {
 
     /// Bars of a word, those of `asked`, in which the signal may end a position of a side.
     fn leave(view: &View<'_>, params: &Self::Params, side: Side, word: usize, asked: u64) -> u64;
+
+    /// The features at a bar, warm-up over, as far as what is done depends on them.
+    #[inline]
+    fn features_to_act_on(view: &View<'_>, bar: &Bar, at: usize) -> Self::Features {
+        Self::features(bar, at, |slot, at| view.value(slot, at))
+    }
 
     /// What `Strategy::rests` says of a bar, the memory that counts taken along.
     fn passes(&mut self, _: &View<'_>, _: &Self::Params, _bar: usize, _held: Side, _adds: bool) -> bool {
@@ -40,14 +46,9 @@ pub trait Swept: FromSeries {
     }
 }
 
-/// Which of two series stands above the other, a bit a bar.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Order<'a> {
-    /// The first above the second.
-    pub above: &'a [u64],
-    /// The first below the second.
-    pub below: &'a [u64],
-}
+/// Which of two series stands above the other, a bit a bar, 64 bars to a word: where the first is above the second, and
+/// where below.
+pub type Order = [u64; 2];
 
 /// The series of one configuration, and the history.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,7 @@ pub struct View<'a> {
     /// Its series, by slot.
     pub columns: [&'a [f64]; MAX_SLOTS],
     /// That of its two series of `ORDER`.
-    pub order: Order<'a>,
+    pub order: &'a [Order],
 }
 
 impl View<'_> {
@@ -71,17 +72,17 @@ impl View<'_> {
     /// Bars of a word where the first series of `ORDER` stands above the second, and below it.
     #[must_use]
     #[inline]
-    pub fn order(&self, word: usize) -> (u64, u64) {
-        (bits::word(self.order.above, word), bits::word(self.order.below, word))
+    pub fn order(&self, word: usize) -> Order {
+        self.order.get(word).copied().unwrap_or([0; 2])
     }
 
     /// Bars of a word where it has just come to stand above, and below.
     #[must_use]
     #[inline]
-    pub fn crossings(&self, word: usize) -> (u64, u64) {
-        let (above, below) = self.order(word);
-        let (was_above, was_below) = word.checked_sub(1).map_or((0, 0), |before| self.order(before));
-        (above & !(above << 1 | was_above >> 63), below & !(below << 1 | was_below >> 63))
+    pub fn crossings(&self, word: usize) -> Order {
+        let [above, below] = self.order(word);
+        let [was_above, was_below] = word.checked_sub(1).map_or([0; 2], |before| self.order(before));
+        [above & !(above << 1 | was_above >> 63), below & !(below << 1 | was_below >> 63)]
     }
 
     /// Bars of a word that pass a test of a slot's value.
@@ -94,10 +95,7 @@ impl View<'_> {
 /// Bars of a word whose values pass a test; none beyond the end.
 #[inline]
 pub fn where_value(values: &[f64], word: usize, test: impl Fn(f64) -> bool) -> u64 {
-    let from = (word * 64).min(values.len());
-    let to = (from + 64).min(values.len());
-    let values = values.get(from..to).unwrap_or(&[]);
-    values.iter().enumerate().fold(0, |bits, (i, value)| bits | u64::from(test(*value)) << i)
+    bits_where([values.get(word * 64..).unwrap_or(&[])], |[value]| test(value))
 }
 
 /// Whether a word's 64 bars are tested at once for the price of some: in vectors. A GPU's thread has none.

@@ -1,6 +1,6 @@
 //! A run over stretches in which nothing happens; see [`crate::stretch`].
 
-use super::{Run, RunRules, Waiting};
+use super::{Run, RunRules};
 use crate::account::{Account, Money, RATE_ONE};
 use crate::decision::Side;
 use crate::math::{max, ratio};
@@ -13,6 +13,7 @@ use crate::wide::to_f64;
 const MAX_LOTS: u64 = 1 << 44;
 /// Ticks of closes, at most: what the caller of [`Run::mark_stretch`] sees to.
 pub const MAX_TICKS: i64 = 1 << 45;
+/// A power of two: two amounts are below it where their bits together are.
 const MAX_MONEY: u128 = 1 << 110;
 
 /// Equity at a close is a straight line while nothing is traded.
@@ -38,13 +39,12 @@ impl<S: Strategy> Run<S> {
     /// True where the next bar need not be taken alone: no order waits, nothing is held unwatched, and amounts are far from their limits.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.waiting == Waiting::default()
+        self.waiting.is_none()
             && (self.core.trader.position.side != Side::Flat || self.account.position == 0)
             && self.tally.overflows == 0
             && self.tally.peak > 0
             && self.account.position.unsigned_abs() < MAX_LOTS
-            && self.account.cash.unsigned_abs() < MAX_MONEY
-            && self.account.cost.unsigned_abs() < MAX_MONEY
+            && self.account.cash.unsigned_abs() | self.account.cost.unsigned_abs() < MAX_MONEY
     }
 
     /// How the position watches for its next event; `None` where there is none, or every bar counts.

@@ -48,6 +48,25 @@ pub trait StrategyParams: Copy + Debug + Default + PartialEq {
     fn digest(&self) -> u64;
 }
 
+/// Parameters, and what is worked out of them once for all bars.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a, P> {
+    /// The parameters.
+    pub params: &'a P,
+    /// How positions are held and ended.
+    pub trade: TradeRules,
+    /// Bars until the first decision that is not blocked by warm-up.
+    pub warm_up: u32,
+}
+
+impl<'a, P: StrategyParams> Terms<'a, P> {
+    /// Of parameters.
+    #[must_use]
+    pub fn of(params: &'a P) -> Self {
+        Self { params, trade: params.trade_rules(), warm_up: params.warm_up() }
+    }
+}
+
 /// What the indicators say of one bar.
 pub trait Features: Copy + Debug + Default + PartialEq {
     /// Average true range, in the quote currency: it measures stops and targets.
@@ -134,13 +153,13 @@ pub struct Core<S> {
 impl<S: Strategy> Core<S> {
     /// Takes a closed bar that is valid, with its features.
     pub fn step(&mut self, params: &S::Params, input: &Input<'_, S::Features>) -> Decision {
-        self.decide::<true>(params, input)
+        self.decide::<true>(&Terms::of(params), input)
     }
 
     /// `step` without the reasons: what is done is the same, why (reasons, gate) may be left out.
     #[inline]
     pub fn act(&mut self, params: &S::Params, input: &Input<'_, S::Features>) -> Decision {
-        self.decide::<false>(params, input)
+        self.decide::<false>(&Terms::of(params), input)
     }
 
     /// `act` with what makes features and context: most bars ask for none. `rests` is what [`Strategy::rests`] says of
@@ -148,38 +167,37 @@ impl<S: Strategy> Core<S> {
     #[inline]
     pub fn act_lazily(
         &mut self,
-        params: &S::Params,
+        terms: &Terms<'_, S::Params>,
         bar: &Bar,
         rests: impl FnOnce(&mut S, Side, bool) -> bool,
         features: impl FnOnce() -> S::Features,
         context: impl FnOnce() -> Context,
     ) -> Decision {
-        let (position, rules) = (&self.trader.position, params.trade_rules());
+        let (position, rules) = (&self.trader.position, &terms.trade);
         let has_levels = position.side == Side::Flat || position.atr > 0.0;
-        if has_levels && self.bars.saturating_add(1) >= params.warm_up() {
-            let (held, adds) = (position.side, self.trader.may_add(&rules, bar));
+        if has_levels && self.bars.saturating_add(1) >= terms.warm_up {
+            let (held, adds) = (position.side, self.trader.may_add(rules, bar));
             if rests(&mut self.signal, held, adds) {
                 self.bars = self.bars.saturating_add(1);
-                return self.trader.pass(&rules, bar);
+                return self.trader.pass(rules, bar);
             }
         }
-        self.decide::<false>(params, &Input { bar, features: &features(), context: &context() })
+        self.decide::<false>(terms, &Input { bar, features: &features(), context: &context() })
     }
 
     #[inline]
-    fn decide<const WHY: bool>(&mut self, params: &S::Params, input: &Input<'_, S::Features>) -> Decision {
+    fn decide<const WHY: bool>(&mut self, terms: &Terms<'_, S::Params>, input: &Input<'_, S::Features>) -> Decision {
         self.bars = self.bars.saturating_add(1);
-        let warm_up = params.warm_up();
-        if self.bars < warm_up {
-            return Decision::blocked(Gate::WarmUp, f64::from(self.bars), f64::from(warm_up));
+        if self.bars < terms.warm_up {
+            return Decision::blocked(Gate::WarmUp, f64::from(self.bars), f64::from(terms.warm_up));
         }
-        let wish = self.signal.wish::<WHY>(params, input, self.trader.position.side);
+        let wish = self.signal.wish::<WHY>(terms.params, input, self.trader.position.side);
         if !WHY && wish.enter == Side::Flat && self.trader.position.side == Side::Flat {
             // What the trader makes of most bars.
             self.trader.rest(1);
             return Decision::default();
         }
-        self.trader.on_bar(&params.trade_rules(), input.bar, input.features.atr(), &wish)
+        self.trader.on_bar(&terms.trade, input.bar, input.features.atr(), &wish)
     }
 
     /// Adds the state to a digest.

@@ -56,14 +56,6 @@ const FILTERS: [(Gate, u64); 7] = [
 ];
 /// Gates of a tier's conditions, in the order of their bits.
 const TIER: [Gate; 4] = [Gate::Adx, Gate::Rsi, Gate::BandWidth, Gate::VolumeZ];
-const ALL_FILTERS: u64 = reason::SIDE
-    | reason::REGIME
-    | reason::ATR_FLOOR
-    | reason::RSI_LIMIT
-    | reason::INPUTS
-    | reason::BTC_TREND
-    | reason::BREADTH;
-
 /// Everything that conditions compare, for the side under judgement. Most bars judge and do nothing, so the bits are
 /// plain comparisons, and value and threshold are looked up for the one gate that failed.
 struct Judged<'a> {
@@ -98,19 +90,19 @@ impl Judged<'_> {
         favour_pct(self.side, self.context.breadth_pct.unwrap_or(0.0))
     }
 
+    /// Whether the filters let an entry pass, in the order of `FILTERS`.
     #[inline]
-    fn filter_bits(&self) -> u64 {
+    fn filters(&self) -> [bool; 7] {
         let p = self.p;
-        let allowed = self.side == Side::Long || (self.side == Side::Short && p.allow_short);
-        let in_regime =
-            self.regime != Regime::Volatile && (!p.regime_filter || self.reversed || self.regime.is_trend());
-        bit(reason::SIDE, allowed)
-            | bit(reason::REGIME, in_regime)
-            | bit(reason::ATR_FLOOR, self.atr_bp >= p.atr_floor_bp)
-            | bit(reason::RSI_LIMIT, self.rsi <= p.rsi_limit)
-            | bit(reason::INPUTS, self.missing == 0)
-            | bit(reason::BTC_TREND, !p.btc_filter || self.btc() > 0.0)
-            | bit(reason::BREADTH, p.breadth_min_pct <= 0.0 || self.breadth_pct() >= p.breadth_min_pct)
+        [
+            self.side == Side::Long || (self.side == Side::Short && p.allow_short),
+            self.regime != Regime::Volatile && (!p.regime_filter || self.reversed || self.regime.is_trend()),
+            self.atr_bp >= p.atr_floor_bp,
+            self.rsi <= p.rsi_limit,
+            self.missing == 0,
+            !p.btc_filter || self.btc() > 0.0,
+            p.breadth_min_pct <= 0.0 || self.breadth_pct() >= p.breadth_min_pct,
+        ]
     }
 
     /// Least values of a tier's conditions; `rank` 1 to 3.
@@ -124,13 +116,33 @@ impl Judged<'_> {
         }
     }
 
+    /// Whether a tier's conditions hold.
     #[inline]
-    fn tier_bits(&self, rank: u32) -> u64 {
-        let [adx, rsi, width, volume] = self.least(rank);
-        bit(reason::of_tier(rank, 0), self.features.adx >= adx)
-            | bit(reason::of_tier(rank, 1), self.rsi >= rsi)
-            | bit(reason::of_tier(rank, 2), self.features.band_width_bp >= width)
-            | bit(reason::of_tier(rank, 3), self.features.volume_z >= volume)
+    fn tier(&self, rank: u32) -> [bool; 4] {
+        let ([adx, rsi, width, volume], seen) = (self.least(rank), self.features);
+        [seen.adx >= adx, self.rsi >= rsi, seen.band_width_bp >= width, seen.volume_z >= volume]
+    }
+
+    /// The highest tier whose conditions all hold.
+    #[inline]
+    fn highest(&self) -> Tier {
+        let holds = |rank| all(self.tier(rank));
+        if holds(3) {
+            Tier::High
+        } else if holds(2) {
+            Tier::Medium
+        } else if holds(1) {
+            Tier::Low
+        } else {
+            Tier::None
+        }
+    }
+
+    /// A bit for each condition that holds.
+    fn conditions(&self) -> u64 {
+        let filters = self.filters().into_iter().zip(FILTERS).map(|(holds, (_, of))| bit(of, holds));
+        let of_tier = |rank| (0..4).zip(self.tier(rank)).map(move |(at, holds)| bit(reason::of_tier(rank, at), holds));
+        filters.chain((1..=3).flat_map(of_tier)).fold(0, |bits, bit| bits | bit)
     }
 
     /// What a gate saw, and what it asks for.
@@ -155,27 +167,16 @@ impl Judged<'_> {
     }
 }
 
-/// The highest tier whose conditions all hold.
+/// True where all are; without a branch for each.
 #[inline]
-const fn tier(reasons: u64) -> Tier {
-    const fn whole(rank: u32) -> u64 {
-        reason::of_tier(rank, 0) | reason::of_tier(rank, 1) | reason::of_tier(rank, 2) | reason::of_tier(rank, 3)
-    }
-    if reasons & whole(3) == whole(3) {
-        Tier::High
-    } else if reasons & whole(2) == whole(2) {
-        Tier::Medium
-    } else if reasons & whole(1) == whole(1) {
-        Tier::Low
-    } else {
-        Tier::None
-    }
+fn all<const N: usize>(conditions: [bool; N]) -> bool {
+    conditions.into_iter().fold(true, |all, one| all & one)
 }
 
 /// The first gate that fails for a signal. A higher tier that holds trades though `min_tier`'s own would not.
 fn first_failed(reasons: u64, tier: Tier, min_tier: u32) -> Gate {
-    if reasons & ALL_FILTERS != ALL_FILTERS {
-        return FILTERS.iter().find(|(_, bit)| reasons & bit == 0).map_or(Gate::Passed, |(gate, _)| *gate);
+    if let Some((gate, _)) = FILTERS.iter().find(|(_, bit)| reasons & bit == 0) {
+        return *gate;
     }
     if u32::from(tier.rank()) >= min_tier {
         return Gate::Passed;
@@ -238,9 +239,7 @@ pub(super) fn wish<const WHY: bool>(
     let missing = if needed == 0 { 0 } else { context.missing(needed) };
     let side = turned(pointed);
     let judged = Judged { p, features, context, atr_bp, regime, reversed, side, rsi, spread, needed, missing };
-    let conditions = judged.filter_bits() | judged.tier_bits(1) | judged.tier_bits(2) | judged.tier_bits(3);
-    let tier = tier(conditions);
-    let filtered = conditions & ALL_FILTERS == ALL_FILTERS;
+    let (tier, filtered) = (judged.highest(), all(judged.filters()));
     let faded = turned(signalled);
     let acts = Wish {
         enter: if filtered && u32::from(tier.rank()) >= p.min_tier { faded } else { Side::Flat },
@@ -253,7 +252,7 @@ pub(super) fn wish<const WHY: bool>(
     if !WHY {
         return acts;
     }
-    let reasons = conditions
+    let reasons = judged.conditions()
         | bit(reason::CROSSED_UP, up)
         | bit(reason::CROSSED_DOWN, down)
         | bit(reason::TREND_UP, spread > 0.0)

@@ -25,14 +25,10 @@ pub struct Job {
     pub due: u64,
     /// How often.
     pub due_count: u64,
-    /// Bars with funding, a bit each.
-    pub settles: u64,
     /// Last bars of periods, of 32 bits each.
     pub period_ends: u64,
     /// How many.
     pub period_count: u64,
-    /// The same, a bit a bar.
-    pub ends_period: u64,
     /// Extremes of stretches of the lower level: high, low, highest close, lowest close.
     pub short: u64,
     /// How many.
@@ -43,7 +39,7 @@ pub struct Job {
     pub long_count: u64,
     /// Series, `count` values each, one after the other.
     pub series: u64,
-    /// Orders of pairs of series: a bit a bar where the first stands above, then where it stands below.
+    /// Orders of pairs of series, two words for each 64 bars: where the first stands above, and where below.
     pub orders: u64,
     /// Parameters, `params[parameter * configurations + configuration]`, in the order of the strategy's `SPEC`.
     pub params: u64,
@@ -118,7 +114,7 @@ pub struct Outcome {
 }
 
 const _: () = {
-    assert!(size_of::<Job>() == 29 * 8 && offset_of!(Job, due) == 56 && offset_of!(Job, configurations) == 224);
+    assert!(size_of::<Job>() == 27 * 8 && offset_of!(Job, due) == 56 && offset_of!(Job, configurations) == 208);
     // Slices of these are laid out by the host as plain numbers.
     assert!(size_of::<Bar>() == 40 && offset_of!(Bar, open) == 0 && offset_of!(Bar, volume) == 32);
     assert!(offset_of!(Bar, high) == 8 && offset_of!(Bar, low) == 16 && offset_of!(Bar, close) == 24);

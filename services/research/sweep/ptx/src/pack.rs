@@ -32,8 +32,8 @@ impl Part {
     /// What parts with so many series and orders need at most.
     #[must_use]
     pub const fn bytes(series: usize, orders: usize) -> PartBytes {
-        // Bars, inputs and funding, of 8 bytes; ends of periods of 4; two levels of stretches; two bits.
-        let a_word = WORD * ((5 + 6 + 3 + series) * 8 + 4) + (WORD / SHORT_LENGTH + 1) * 32 + (2 + 2 * orders) * 8;
+        // Bars, inputs and funding, of 8 bytes; ends of periods of 4; two levels of stretches; a pair of bits an order.
+        let a_word = WORD * ((5 + 6 + 3 + series) * 8 + 4) + (WORD / SHORT_LENGTH + 1) * 32 + 2 * orders * 8;
         PartBytes { a_word: a_word as u64, always: ((AHEAD + 1) * 8) as u64 }
     }
 
@@ -56,17 +56,15 @@ impl Part {
                 if column.is_empty() { 0 } else { self.put(part(column, all.clone()).iter().map(|x| x.to_bits())) }
             }),
             due: self.put(due),
-            settles: self.put(part(past.settles, words.clone()).iter().copied()),
             period_ends: self.put(ends.chunks(2).map(|pair| pair[0] | pair.get(1).map_or(0, |second| second << 32))),
             period_count: ends.len() as u64,
-            ends_period: self.put(part(past.ends_period, words.clone()).iter().copied()),
             count: all.len() as u64,
             first: (bars.start - base) as u64,
             before: base as u64,
             fits: u64::from(past.fits),
             ..Job::default()
         };
-        job.due_count = (job.settles - job.due) / 24;
+        job.due_count = (job.period_ends - job.due) / 24;
         (job.short, job.short_count) = self.stretches(past.pyramid.short, &all, SHORT_LENGTH);
         (job.long, job.long_count) = self.stretches(past.pyramid.long, &all, LONG_LENGTH);
         job.series = self.next();
@@ -75,7 +73,7 @@ impl Part {
         }
         job.orders = self.next();
         for order in shared.orders() {
-            self.put(part(order.above, words.clone()).iter().chain(part(order.below, words.clone())).copied());
+            self.put(part(order, words.clone()).iter().flatten().copied());
         }
         job
     }
@@ -117,9 +115,7 @@ impl Job {
             bars: at(self.bars),
             inputs: self.inputs.map(at),
             due: at(self.due),
-            settles: at(self.settles),
             period_ends: at(self.period_ends),
-            ends_period: at(self.ends_period),
             short: at(self.short),
             long: at(self.long),
             series: at(self.series),

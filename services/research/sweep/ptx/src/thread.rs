@@ -11,7 +11,7 @@ use mesh_sweep::Swept;
 use mesh_sweep::past::Past;
 use mesh_sweep::pyramid::Pyramid;
 use mesh_sweep::skip::Skip;
-use mesh_sweep::swept::{MAX_SLOTS, Order, View};
+use mesh_sweep::swept::{MAX_SLOTS, View};
 
 use crate::layout::{Job, Outcome, Rules};
 
@@ -43,7 +43,6 @@ impl Job {
     /// # Safety
     /// What the job names stands there.
     unsafe fn past(&self, rules: &mesh_kernel::run::RunRules) -> Past<'_> {
-        let words = self.count.div_ceil(64);
         // SAFETY: as promised by the caller.
         unsafe {
             Past {
@@ -51,9 +50,7 @@ impl Job {
                 bars: slice(self.bars, self.count),
                 inputs: self.inputs.map(|column| slice(column, self.count)),
                 due: slice(self.due, self.due_count),
-                settles: slice(self.settles, words),
                 period_ends: slice(self.period_ends, self.period_count),
-                ends_period: slice(self.ends_period, words),
                 pyramid: Pyramid {
                     short: slice(self.short, self.short_count),
                     long: slice(self.long, self.long_count),
@@ -90,7 +87,7 @@ pub unsafe fn run_configuration<S: Swept>(job: &Job, number: u32) {
     let Some(rules) = rules else { return };
     // SAFETY: the same.
     let past = unsafe { job.past(&rules) };
-    let mut view = View { past: &past, columns: [&[]; MAX_SLOTS], order: Order::default() };
+    let mut view = View { past: &past, columns: [&[]; MAX_SLOTS], order: &[] };
     // SAFETY: the same; series and orders stand one after the other.
     unsafe {
         for (slot, column) in view.columns.iter_mut().take(S::SLOTS).enumerate() {
@@ -98,7 +95,7 @@ pub unsafe fn run_configuration<S: Swept>(job: &Job, number: u32) {
         }
         if S::ORDER.is_some() {
             let order = job.orders + job.column(S::SLOTS, number) * words * 16;
-            view.order = Order { above: slice(order, words), below: slice(order + words * 8, words) };
+            view.order = slice(order, words);
         }
     }
     // SAFETY: the same; the state is large enough and aligned, see `fits`.
