@@ -2,7 +2,7 @@
 //!
 //! For every order: (1) the intent can be read, (2) kill switches, (3) the instrument is known and trades. For entries then:
 //! (4) limits on loss, (5) nothing of an earlier run is unresolved, (6) the signal is fresh, (7) the book is live, not crossed
-//! and fresh, (8) spot is not sold short, (9) no order of the same owner is working, (10) cooldown, (11) the price band. For
+//! and fresh, (8) spot is not sold short, (9) no order of the same owner is working, (10) cooldown, (11) the price band, (12) what `market` asks where it is configured. For
 //! exits instead: (4) there is something to close. For every order: rates, each kind with room of its own. For entries: the
 //! size, with open and unknown orders at their worst case. For every order: lot, tick and least sizes.
 //!
@@ -22,9 +22,10 @@ use mesh_types::{
 };
 
 use crate::approved::RiskApproved;
-use crate::kill::KillSwitches;
+use crate::kill::{KillSource, KillSwitches};
 use crate::limits::{Limit, RiskLimits, Scoped, ns};
 use crate::loss::{AccountKey, Accounts, Asset, Standing};
+use crate::market;
 use crate::rate::{Counted, Rates};
 use crate::size::{Entry, Sized, size};
 use crate::trail::{Trail, Veto};
@@ -130,6 +131,11 @@ impl RiskGate {
         }
     }
 
+    /// What the environment or a file says of a kill switch.
+    pub fn on_kill_source(&mut self, source: KillSource, level: KillLevel) {
+        self.kill.set_source(source, level);
+    }
+
     /// Looks at how every owner stands, and trips what has passed its limit. Answers with the accounts to write down.
     pub fn observe(&mut self, standings: &[Standing], now_ns: u64) -> Vec<AccountKey> {
         self.accounts.observe(&self.limits, standings, now_ns)
@@ -148,6 +154,7 @@ impl RiskGate {
     /// What has been used of the limits, as numbers: equal ones, equal answers.
     pub fn usage(&self) -> impl Iterator<Item = u64> + '_ {
         let switches = self.kill.iter().flat_map(|(_, set_ns, level)| [set_ns, level as u64]);
+        let switches = switches.chain(self.kill.sources().flat_map(|(source, level)| [source as u64, level as u64]));
         let times = self.rates.times().chain(self.last_entry_ns.values().copied());
         times.chain(switches).chain(self.accounts.fingerprint()).chain([u64::from(self.halted.is_some())])
     }
@@ -188,6 +195,7 @@ impl RiskGate {
             self.check_losses(&order, info.quote, view.now_ns, trail)?;
             let book = self.check_entry(&order, &scoped, view, trail)?;
             Self::check_band(&order, &scoped, book, trail)?;
+            market::check((order.side, &intent.instrument), &scoped, view, book, trail)?;
             self.check_rates(&order, &scoped, view.now_ns, trail)?;
             let entry = Entry {
                 owner: order.owner,
@@ -378,6 +386,20 @@ impl RiskGate {
             let limits = [scoped.each(|l| l.exits_per_window).collect(), scoped.each(|l| l.exits_per_symbol).collect()];
             self.check_rate((Counted::Exit, Gate::ExitRate, texts), &order.owner, limits, now_ns, trail)
         }
+    }
+
+    /// Whether one more order of an owner may be taken back, and counts it.
+    ///
+    /// # Errors
+    /// When so many were taken back within the window.
+    pub fn check_cancel(&mut self, owner: &PositionKey, now_ns: u64) -> Result<(), Veto> {
+        let scoped = self.limits.of(&owner.0, &owner.1);
+        let texts = ["cancels in the window", "cancels for the instrument in the window"];
+        let limits = [scoped.each(|l| l.cancels_per_window).collect(), scoped.each(|l| l.cancels_per_symbol).collect()];
+        let kind = (Counted::Cancel, Gate::CancelRate, texts);
+        self.check_rate(kind, owner, limits, now_ns, &mut Trail::default())?;
+        self.rates.record(Counted::Cancel, now_ns, self.limits.rate_window_ns(), *owner);
+        Ok(())
     }
 
     /// `limits` are those of scopes, then those of the instrument.

@@ -63,6 +63,18 @@ scope_limits! {
     book_max_age_ms: u64 = Some(5_000);
     /// A signal that is older opens nothing.
     signal_max_age_ms: u64 = Some(10_000);
+    /// How far the venue's times may lie from ours.
+    clock_offset_ms: u64 = None;
+    /// How far the middle of the book may lie from the venue's index, in basis points.
+    oracle_gap_bps: u32 = None;
+    /// How far the price that the book promises for the whole order may lie from the best, in basis points.
+    slippage_bps: u32 = None;
+    /// What an entry may pay of funding in 8 hours, in basis points of its notional.
+    funding_bps_8h: u32 = None;
+    /// Gas price that an entry on a chain may cost, in gwei.
+    gas_gwei: Decimal64 = None;
+    /// How far all prices must be able to go against all positions together before the equity is used up, in basis points.
+    liquidation_distance_bps: u32 = None;
     /// Pause between two entries of one strategy in one instrument.
     cooldown_ms: u64 = None;
     /// Entries within the window, of the scope.
@@ -264,6 +276,7 @@ impl RiskLimits {
             ("leverage", limits.leverage),
             ("concentration_percent", limits.concentration_percent),
             ("liquidity_percent", limits.liquidity_percent),
+            ("gas_gwei", limits.gas_gwei),
             ("daily_loss", limits.daily_loss),
             ("drawdown", limits.drawdown),
         ];
@@ -271,11 +284,17 @@ impl RiskLimits {
             let Some(value) = value else { continue };
             expect(value.is_positive(), format!("{scope}.{name}"), "more than 0", value)?;
         }
-        let of_equity = [("leverage", limits.leverage), ("concentration_percent", limits.concentration_percent)];
-        for (name, value) in of_equity {
-            let known = value.is_none() || !self.capital.is_empty();
+        let of_equity = [
+            ("leverage", limits.leverage.is_some()),
+            ("concentration_percent", limits.concentration_percent.is_some()),
+            ("liquidation_distance_bps", limits.liquidation_distance_bps.is_some()),
+        ];
+        for (name, stated) in of_equity {
+            let known = !stated || !self.capital.is_empty();
             expect(known, format!("{scope}.{name}"), "capital.QUOTE beside it, what the equity starts from", "none")?;
         }
+        let distance = limits.liquidation_distance_bps;
+        expect(distance != Some(0), format!("{scope}.liquidation_distance_bps"), "at least 1", 0)?;
         let counts = [
             ("loss_streak", limits.loss_streak.map(u64::from)),
             ("stop_guard_losses", limits.stop_guard_losses.map(u64::from)),

@@ -14,6 +14,7 @@ use crate::trail::{Trail, Veto, reason};
 use crate::view::{Held, RiskView};
 
 const PERCENT: Decimal64 = Decimal64::new(100, 0);
+const BASIS_POINTS: Decimal64 = Decimal64::new(10_000, 0);
 
 /// An entry that is to be sized.
 pub(crate) struct Entry<'a> {
@@ -37,6 +38,8 @@ struct Measured {
     /// Base quantity that there is room for; below 0 where the limit is passed already.
     room: Decimal64,
     text: &'static str,
+    /// The limit is the least that must be left, not the most that may be.
+    floor: bool,
 }
 
 /// What the order of an entry is cut to, and by which limit.
@@ -77,7 +80,7 @@ impl Sizer<'_> {
             let found = actual.and_then(|actual| Ok((actual, self.quantity(limit.value)?)));
             let (actual, room) = trail.known(Gate::OrderNotional, found.ok(), "a number does not fit")?;
             let (gate, text) = (Gate::OrderNotional, "notional of the order");
-            all.push(Measured { gate, unit: Unit::Quote, limit, actual, room, text });
+            all.push(Measured { gate, unit: Unit::Quote, limit, actual, room, text, floor: false });
         }
         for limit in scoped.each(|limits| limits.position_notional) {
             let gate = (Gate::PositionNotional, "notional of the position");
@@ -101,6 +104,9 @@ impl Sizer<'_> {
         if let Some(limit) = scoped.least(|limits| limits.concentration_percent) {
             let gate = (Gate::Concentration, "share of the equity, percent");
             all.push(self.of_equity(gate, (Unit::Percent, PERCENT), limit, |_| false, trail)?);
+        }
+        if let Some(limit) = scoped.greatest(|limits| limits.liquidation_distance_bps) {
+            all.push(self.liquidation(limit, trail)?);
         }
         let instrument = &self.entry.owner.0;
         for group in limits.group.values().filter(|group| group.instruments.contains(instrument)) {
@@ -140,7 +146,7 @@ impl Sizer<'_> {
         let elsewhere = trail.known(gate, elsewhere, "a position has no price")?;
         let found = self.room(exposure, here_quantity, elsewhere, limit.value);
         let (actual, room) = trail.known(gate, found.ok(), "a number does not fit")?;
-        Ok(Measured { gate, unit: Unit::Quote, limit, actual, room, text })
+        Ok(Measured { gate, unit: Unit::Quote, limit, actual, room, text, floor: false })
     }
 
     /// What the whole size brings the sum to, and how much of the base there is room for.
@@ -184,6 +190,20 @@ impl Sizer<'_> {
         Ok(Measured { unit, limit, actual, ..sum })
     }
 
+    /// How far prices may go against all positions: the equity over their notional.
+    fn liquidation(&self, limit: Limit<u32>, trail: &mut Trail) -> Result<Measured, Veto> {
+        let gate = Gate::LiquidationDistance;
+        let limit = Limit { scope: limit.scope, value: Decimal64::new(limit.value.into(), 0) };
+        let leverage = BASIS_POINTS.div_rounded(limit.value, -8, Rounding::Floor).ok();
+        let leverage = trail.known(gate, leverage, "a number does not fit")?;
+        let of_leverage = Limit { scope: Scope::Mesh, value: leverage };
+        let names = (gate, "basis points until the equity is used up");
+        let sum = self.of_equity(names, (Unit::Times, Decimal64::ONE), of_leverage, |_| true, trail)?;
+        let actual = BASIS_POINTS.div_rounded(sum.actual, -4, Rounding::Floor).ok();
+        let actual = trail.known(gate, actual, "a number does not fit")?;
+        Ok(Measured { unit: Unit::BasisPoints, limit, actual, floor: true, ..sum })
+    }
+
     fn liquidity(&self, limit: Limit<Decimal64>, trail: &mut Trail) -> Result<Measured, Veto> {
         let gate = Gate::Liquidity;
         let offered = self.view.offered.filter(|offered| offered.is_positive());
@@ -194,14 +214,23 @@ impl Sizer<'_> {
         let actual = actual.and_then(|all| all.div_rounded(offered, -4, Rounding::Ceiling));
         let found = room.and_then(|room| Ok((actual?, room)));
         let (actual, room) = trail.known(gate, found.ok(), "a number does not fit")?;
-        Ok(Measured { gate, unit: Unit::Percent, limit, actual, room, text: "share of the book, percent" })
+        Ok(Measured {
+            gate,
+            unit: Unit::Percent,
+            limit,
+            actual,
+            room,
+            text: "share of the book, percent",
+            floor: false,
+        })
     }
 
     /// Cuts the size to what a limit has room for.
     fn cut(&self, measured: &Measured, sized: &mut Sized, trail: &mut Trail) -> Result<(), Veto> {
-        let Measured { gate, unit, limit, actual, room, text } = *measured;
+        let Measured { gate, unit, limit, actual, room, text, floor } = *measured;
         let veto = Veto { gate, reason: reason(gate), text, actual, limit: limit.value };
-        let margin = trail.known(gate, limit.value.checked_sub(actual).ok(), "a number does not fit")?;
+        let margin = if floor { actual.checked_sub(limit.value) } else { limit.value.checked_sub(actual) };
+        let margin = trail.known(gate, margin.ok(), "a number does not fit")?;
         let fits = self.entry.quantity <= room;
         let lots = room.round_to_step(self.entry.info.lot.get(), Rounding::Floor).unwrap_or_default();
         let outcome = match fits {

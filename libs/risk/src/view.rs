@@ -4,6 +4,8 @@ use mesh_oms::{Exposure, PositionKey};
 use mesh_types::Decimal64;
 use mesh_types::market::InstrumentInfo;
 
+use crate::market::Conditions;
+
 /// The best of a book, and whether it can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BookTop {
@@ -41,6 +43,8 @@ pub struct RiskView<'a> {
     pub book: Option<BookTop>,
     /// What the book offers up to the order's worst price, in base quantity.
     pub offered: Option<Decimal64>,
+    /// What else is known of its market.
+    pub conditions: Conditions,
     /// Position of the strategy in the instrument: what an exit may close.
     pub position: Decimal64,
     /// Worst-case bounds of the strategy in the instrument.

@@ -201,6 +201,25 @@ fn rates_and_cooldown_leave_exits_their_own_room() {
 }
 
 #[test]
+fn cancels_have_a_rate_of_their_own() {
+    let mut limits = limits();
+    limits.mesh.cancels_per_window = Some(3);
+    limits.mesh.cancels_per_symbol = Some(2);
+    let mut gate = RiskGate::new(limits);
+    let (btc, eth) = (common::owner("binance:spot:BTCUSDT", "a"), common::owner("binance:spot:ETHUSDT", "a"));
+    let says = |gate: &mut RiskGate, owner, now_ns| gate.check_cancel(owner, now_ns).map_err(|veto| veto.text).err();
+    assert_eq!([says(&mut gate, &btc, NOW), says(&mut gate, &btc, NOW)], [None, None]);
+    assert_eq!(says(&mut gate, &btc, NOW), Some("cancels for the instrument in the window"));
+    assert_eq!([says(&mut gate, &eth, NOW), says(&mut gate, &eth, NOW)], [None, Some("cancels in the window")]);
+    assert_eq!(says(&mut gate, &btc, NOW + 60 * SECOND), None);
+    let info = info();
+    assert!(
+        gate.check(&intent(SignalAction::EnterLong, "1"), &view(&info)).answer.is_ok(),
+        "entries have their own room"
+    );
+}
+
+#[test]
 fn a_scope_counts_what_it_contains() {
     let info = info();
     let mut limits = limits();

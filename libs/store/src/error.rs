@@ -36,6 +36,15 @@ pub enum ErrorKind {
     Corrupt(String),
     /// Another process holds it.
     Locked,
+    /// Another has taken over since.
+    Fenced {
+        /// The number that this one took.
+        own: i64,
+        /// The last that was taken.
+        last: i64,
+        /// By whom.
+        holder: String,
+    },
     /// No room to write.
     DiskFull,
     /// It can't be opened or created.
@@ -90,6 +99,11 @@ impl fmt::Display for StoreError {
             ErrorKind::Locked => f.write_str(
                 "another process holds the database for writing: stop it (only the ledger's owner writes; readers open it \
                  read-only and never block)",
+            ),
+            ErrorKind::Fenced { own, last, holder } => write!(
+                f,
+                "{holder} has taken over (fence {last}, this one has {own}): nothing of the batch was kept or sent; only one may \
+                 decide, and this process must end"
             ),
             ErrorKind::DiskFull => f.write_str("no room left to write: free some, then start the process again"),
             ErrorKind::CannotOpen(text) => {

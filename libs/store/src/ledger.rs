@@ -8,6 +8,7 @@ use mesh_codec::{Frames, Message};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::{ErrorKind, StoreError};
+use crate::fence;
 use crate::recover;
 use crate::rows::{Batch, is_kept};
 use crate::schema;
@@ -22,6 +23,7 @@ pub struct SqliteLedger {
     path: PathBuf,
     last_seq: i64,
     net_positions: bool,
+    fence: Option<i64>,
 }
 
 impl SqliteLedger {
@@ -45,7 +47,7 @@ impl SqliteLedger {
             Ok((connection, last_seq))
         };
         let (connection, last_seq) = open().map_err(|kind| StoreError::new(path, kind))?;
-        Ok(Self { connection, path: path.to_owned(), last_seq, net_positions: false })
+        Ok(Self { connection, path: path.to_owned(), last_seq, net_positions: false, fence: None })
     }
 
     /// Keeps as well where each instrument stands over all fills ever, and gives it back last, as a `position` without a
@@ -54,6 +56,18 @@ impl SqliteLedger {
     pub const fn with_net_positions(mut self) -> Self {
         self.net_positions = true;
         self
+    }
+
+    /// Takes over: from now on every commit of who took it before is refused, wherever that still runs. Each takes a greater
+    /// number, which is in the file.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn take_over(mut self, holder: &str) -> Result<Self, StoreError> {
+        match fence::take(&mut self.connection, holder) {
+            Ok(number) => Ok(Self { fence: Some(number), ..self }),
+            Err(kind) => Err(StoreError::new(&self.path, kind)),
+        }
     }
 
     /// Opens the ledger for reading only, as a user interface does: it sees committed batches and never blocks the writer.
@@ -82,6 +96,9 @@ impl SqliteLedger {
             return Ok(());
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(own) = self.fence {
+            fence::check(&transaction, own)?;
+        }
         let mut batch = Batch::new(&transaction, self.last_seq, self.net_positions);
         for message in &kept {
             batch.add(message)?;

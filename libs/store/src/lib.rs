@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod error;
+mod fence;
 pub mod history;
 pub mod ledger;
 mod net;

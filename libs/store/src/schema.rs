@@ -163,6 +163,14 @@ CREATE TABLE risk_accounts (
     PRIMARY KEY (scope, name, quote)
 ) STRICT;
 ",
+    // Who may write: the last who took it.
+    "
+CREATE TABLE fence (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    number INTEGER NOT NULL,
+    holder TEXT NOT NULL
+) STRICT;
+",
 ];
 
 /// The last version that this build knows.

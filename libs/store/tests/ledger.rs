@@ -363,6 +363,25 @@ fn a_verdict_is_a_row_with_every_margin_and_the_last_word_on_an_account_comes_ba
 }
 
 #[test]
+fn a_holder_that_was_replaced_writes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut first = open(&path).take_over("first").expect("takes");
+    commit(&mut first, &Said::default(), &placed(1, 2));
+    let mut second = open(&path).take_over("second").expect("takes");
+    let error = first.commit(Frames::new(&[]), Frames::new(&placed(2, 2).bytes)).expect_err("it was replaced");
+    assert!(error.reason.contains("second has taken over (fence 2, this one has 1)"), "{error}");
+    commit(&mut second, &Said::default(), &placed(3, 2));
+    let reader = SqliteLedger::open_reader(&path).expect("opens");
+    let orders: i64 = reader.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).expect("rows");
+    assert_eq!(orders, 2);
+    // Who comes back takes the next number.
+    let mut first = open(&path).take_over("first").expect("takes");
+    commit(&mut first, &Said::default(), &placed(2, 2));
+    assert!(second.commit(Frames::new(&[]), Frames::new(&placed(4, 2).bytes)).is_err());
+}
+
+#[test]
 fn a_reader_sees_committed_rows_and_never_blocks_the_writer() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ledger.db");

@@ -1,11 +1,10 @@
-//! Entries: collected over a short window, ranked, sized, checked, placed.
+//! Entries: chosen by the selector, sized, checked, placed.
 
 use mesh_actor::{Context, TimerId};
 use mesh_oms::{OrderKey, PositionKey};
-use mesh_risk::{Held, RiskApproved, RiskView, Veto};
+use mesh_risk::{Candidate, Conditions, Held, RiskApproved, RiskView, Veto};
 use mesh_types::execution::Intent;
-use mesh_types::signal::Signal;
-use mesh_types::{Decimal64, MessageId, OrderType, RejectReason, Rounding, SignalAction, TimeInForce};
+use mesh_types::{Decimal64, OrderType, RejectReason, Rounding, Side, SignalAction, TimeInForce};
 
 use crate::market::Market;
 use crate::portfolio::Portfolio;
@@ -14,75 +13,47 @@ use crate::verdicts::Verdict;
 
 pub(crate) const WINDOW: TimerId = TimerId(1);
 
-/// A signal with its identity.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) signal: Signal,
-    pub(crate) action: SignalAction,
-    pub(crate) id: MessageId,
-}
-
-impl Candidate {
-    pub(crate) fn owner(&self) -> PositionKey {
-        (self.signal.instrument, self.signal.strategy)
-    }
-
-    pub(crate) fn made_ns(&self) -> u64 {
-        self.id.timestamp_ns.get()
-    }
-
-    pub(crate) fn bar_ns(&self) -> u64 {
-        self.signal.bar_ns.get()
-    }
-}
-
-/// The kernel's rule over score and the instrument's text, then strategy and action.
-pub(crate) fn rank(candidates: &mut [Candidate]) {
-    candidates.sort_by(|a, b| {
-        let text = |candidate: &Candidate| candidate.signal.instrument.to_string();
-        let score = |candidate: &Candidate| candidate.signal.score.get();
-        mesh_kernel::rank::compare((score(a), &text(a)), (score(b), &text(b)))
-            .then_with(|| (a.signal.strategy, a.action).cmp(&(b.signal.strategy, b.action)))
-    });
-}
-
 impl Portfolio {
     /// An entry waits for the end of the window.
     pub(crate) fn collect(&mut self, candidate: Candidate, context: &mut Context<'_>) {
-        if self.candidates.is_empty() {
+        if self.selector.wait(candidate) {
             context.set_timer(WINDOW, context.now_ns().saturating_add(ns(self.settings.selection_window_ms)));
         }
-        self.candidates.push(candidate);
     }
 
     /// The window ends. While orders of an earlier run are unresolved, entries wait as long as they are fresh.
     pub(crate) fn on_window(&mut self, context: &mut Context<'_>) {
         let now_ns = context.now_ns();
         let fresh_ns = ns(self.settings.risk.mesh.signal_max_age_ms.unwrap_or(u64::MAX));
-        let mut candidates = core::mem::take(&mut self.candidates);
-        if !self.unresolved.is_empty() {
-            let waits = |c: &Candidate| now_ns.saturating_sub(c.made_ns()) <= fresh_ns;
-            let (waiting, late) = candidates.into_iter().partition(waits);
-            (self.candidates, candidates) = (waiting, late);
-            if !self.candidates.is_empty() {
-                context.set_timer(WINDOW, now_ns.saturating_add(ns(self.settings.selection_window_ms).max(1_000_000)));
-            }
+        let unresolved = !self.unresolved.is_empty();
+        let stays = |c: &Candidate| unresolved && now_ns.saturating_sub(c.made_ns()) <= fresh_ns;
+        let ranked = self.selector.ranked(stays);
+        if !self.selector.waiting().is_empty() {
+            context.set_timer(WINDOW, now_ns.saturating_add(ns(self.settings.selection_window_ms).max(1_000_000)));
         }
-        rank(&mut candidates);
-        for (index, candidate) in candidates.iter().enumerate() {
+        for candidate in &ranked {
             self.note_decided(candidate);
-            if index < self.settings.entries_per_window {
-                self.decide_entry(candidate, context);
-            } else {
-                let (rank, most) = (count(index + 1), count(self.settings.entries_per_window));
-                let verdict = Verdict::beyond_budget(rank, most);
-                context.count("signals_vetoed", 1);
-                self.say_verdict(candidate, &verdict, context);
+            match self.selector.room(candidate.bar()) {
+                Ok(()) if self.decide_entry(candidate, context) => self.selector.take(candidate.bar()),
+                Ok(()) => {}
+                Err(none) => {
+                    let verdict = Verdict::beyond_budget(count(none.taken + 1), count(none.budget));
+                    context.count("signals_vetoed", 1);
+                    self.say_verdict(candidate, &verdict, context);
+                }
             }
         }
     }
 
-    fn decide_entry(&mut self, candidate: &Candidate, context: &mut Context<'_>) {
+    /// True where an entry adds to what its strategy holds: that was chosen before, and goes at once.
+    pub(crate) fn adds(&self, candidate: &Candidate) -> bool {
+        let held = self.oms.quantity(&candidate.owner());
+        let adds = if candidate.action == SignalAction::EnterLong { held.is_positive() } else { held.is_negative() };
+        adds && self.unresolved.is_empty()
+    }
+
+    /// Sizes an entry and asks risk; answers whether an order was placed.
+    pub(crate) fn decide_entry(&mut self, candidate: &Candidate, context: &mut Context<'_>) -> bool {
         let signal = &candidate.signal;
         let market = self.markets.get(&signal.instrument);
         let bps = self.settings.entry_slippage_bps;
@@ -94,7 +65,7 @@ impl Portfolio {
         // Without a book or information there is no size; risk says which of the two is missing.
         let quantity = quantity.and_then(Result::ok).unwrap_or_default();
         let intent = self.intent(candidate, quantity, price, 0, context.now_ns());
-        self.submit(candidate, &intent, Decimal64::ZERO, None, context);
+        self.submit(candidate, &intent, Decimal64::ZERO, None, context).is_none()
     }
 
     /// The intent of a candidate: a market order that takes what there is up to its worst price.
@@ -166,6 +137,7 @@ impl Portfolio {
             info: market.and_then(|market| market.info.as_ref()),
             book: market.and_then(Market::top),
             offered: market.and_then(|market| market.offered(candidate.action.side(), intent.worst_price.get())),
+            conditions: self.conditions(intent, candidate.action.side(), context.now_ns()),
             position: closable,
             exposure: self.oms.exposure(&owner).ok(),
             others: others.as_deref(),
@@ -214,6 +186,16 @@ impl Portfolio {
         context.count("orders_placed", 1);
     }
 
+    /// What risk asks of the market besides its book.
+    fn conditions(&self, intent: &Intent, taker: Side, now_ns: u64) -> Conditions {
+        let Some(market) = self.markets.get(&intent.instrument) else { return Conditions::default() };
+        let chain = intent.instrument.chain_address().map(|(chain, _)| u64::from(chain));
+        let block = chain.and_then(|chain| self.blocks.get(&chain));
+        let gwei =
+            block.and_then(|block| i64::try_from(block.base_fee_wei.get()).ok()).map(|wei| Decimal64::new(wei, -9));
+        Conditions { gas_gwei: gwei, ..market.conditions(taker, intent.quantity.get(), now_ns) }
+    }
+
     /// What everybody else holds of the instrument, and of others with the same quote currency; `None` where it can't be told.
     fn others(&self, owner: &PositionKey) -> Option<Vec<Held>> {
         let quote = self.markets.get(&owner.0)?.info?.quote;
@@ -236,29 +218,4 @@ impl Portfolio {
 
 fn count(value: usize) -> Decimal64 {
     Decimal64::new(i64::try_from(value).unwrap_or(i64::MAX), 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn candidate(instrument: &str, score: f64) -> Candidate {
-        let instrument = instrument.parse().expect("an id");
-        let signal = Signal { instrument, score: score.into(), ..Signal::default() };
-        Candidate { signal, action: SignalAction::EnterLong, id: MessageId::NONE }
-    }
-
-    #[test]
-    fn the_best_score_is_first_and_ties_go_by_the_instruments_text() {
-        let mut candidates = vec![
-            candidate("binance:spot:BTCUSDT", f64::NAN),
-            candidate("binance:spot:ETHUSDT", 120.0),
-            candidate("binance:spot:ADAUSDT", 120.0),
-            candidate("binance:spot:XRPUSDT", 310.5),
-        ];
-        rank(&mut candidates);
-        let order: Vec<_> = candidates.iter().map(|c| c.signal.instrument.to_string()).collect();
-        let expected = ["XRPUSDT", "ADAUSDT", "ETHUSDT", "BTCUSDT"].map(|symbol| format!("binance:spot:{symbol}"));
-        assert_eq!(order, expected);
-    }
 }

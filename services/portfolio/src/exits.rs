@@ -5,9 +5,9 @@
 
 use mesh_actor::Context;
 use mesh_oms::PositionKey;
+use mesh_risk::Candidate;
 use mesh_types::{Decimal64, InstrumentStatus, RejectReason, SignalAction};
 
-use crate::entries::Candidate;
 use crate::portfolio::Portfolio;
 use crate::settings::ns;
 
@@ -29,7 +29,7 @@ impl Portfolio {
     pub(crate) fn on_exit(&mut self, candidate: Candidate, context: &mut Context<'_>) {
         let owner = candidate.owner();
         // An older entry that still waits is void: the strategy has thought on.
-        self.candidates.retain(|waiting| waiting.owner() != owner || waiting.bar_ns() >= candidate.bar_ns());
+        self.selector.void_before(&owner, candidate.bar_ns());
         let key = (owner, candidate.action);
         self.exits.insert(key, Exit { candidate, retry_ns: 0, refused: None });
         self.try_exit(key, context);

@@ -2,16 +2,20 @@
 
 use mesh_actor::Digest;
 use mesh_book::MirrorBook;
-use mesh_risk::BookTop;
-use mesh_types::market::InstrumentInfo;
+use mesh_risk::{BookTop, Conditions};
+use mesh_types::market::{InstrumentInfo, Mark};
 use mesh_types::{BookHealth, Decimal64, DecimalError, Rounding, Side};
 use zerocopy::IntoBytes;
+
+/// A mark, with index and funding, that is older is not known.
+const MARK_MAX_AGE_NS: u64 = 60_000_000_000;
 
 /// One instrument's market.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Market {
     pub(crate) info: Option<InstrumentInfo>,
     pub(crate) mirror: MirrorBook,
+    pub(crate) mark: Option<Mark>,
 }
 
 impl Market {
@@ -60,6 +64,29 @@ impl Market {
         Some(Decimal64::new(mantissa?, exponents.quantity))
     }
 
+    /// Average price that a taker of so much would get, rounded against it; `None` where the book holds less.
+    fn expected_price(&self, taker: Side, quantity: Decimal64) -> Option<Decimal64> {
+        let book = self.mirror.book();
+        let exponents = book.exponents();
+        let quantity = quantity.mantissa_at(exponents.quantity).ok()?;
+        let taken = book.take(taker, quantity).filter(|taken| taken.quantity == quantity)?;
+        Some(Decimal64::new(taken.price(taker), exponents.price))
+    }
+
+    /// What else risk asks about.
+    pub(crate) fn conditions(&self, taker: Side, quantity: Decimal64, now_ns: u64) -> Conditions {
+        let mark = self.mark.filter(|mark| now_ns.saturating_sub(mark.received_ns.get()) <= MARK_MAX_AGE_NS);
+        let (venue_ns, received_ns) = (self.mirror.venue_ns(), self.mirror.received_ns());
+        let positive = |price: Decimal64| Some(price).filter(|price| price.is_positive());
+        Conditions {
+            clock_offset_ms: (venue_ns != 0).then(|| received_ns.abs_diff(venue_ns) / 1_000_000),
+            index: mark.and_then(|mark| positive(mark.index_price.get()).or(positive(mark.mark_price.get()))),
+            funding: mark.map(|mark| (mark.funding_rate.get(), mark.funding_interval_ns.get())),
+            expected_price: self.expected_price(taker, quantity),
+            gas_gwei: None,
+        }
+    }
+
     /// How much `notional` buys at `price`, in whole lots, never more.
     pub(crate) fn quantity(&self, notional: Decimal64, price: Decimal64) -> Result<Decimal64, DecimalError> {
         let lot = self.info.as_ref().map(|info| info.lot.get()).unwrap_or_default();
@@ -76,6 +103,7 @@ impl Market {
     pub(crate) fn digest_into(&self, digest: Digest) -> Digest {
         let (mirror, book) = (&self.mirror, self.mirror.book());
         let digest = self.info.iter().fold(digest, |digest, info| digest.bytes(info.as_bytes()));
+        let digest = self.mark.iter().fold(digest, |digest, mark| digest.bytes(mark.as_bytes()));
         let digest = digest.u64(mirror.sequence()).u64(mirror.received_ns()).u64(mirror.health() as u64);
         let levels = book.bids().chain(book.asks());
         let exponents = book.exponents();
@@ -119,6 +147,19 @@ pub(crate) mod tests {
         assert_eq!(coarse.worst_price(Side::Buy, 7), Some(d("100")));
         assert_eq!(coarse.worst_price(Side::Sell, 7), Some(d("99.5")));
         assert_eq!(Market::default().worst_price(Side::Buy, 7), None);
+    }
+
+    #[test]
+    fn what_is_not_known_of_the_market_is_none() {
+        let mut market = market(9_990, 10_000, "0.01");
+        let known = market.conditions(Side::Buy, Decimal64::ONE, 0);
+        assert_eq!(known, Conditions { expected_price: Some(d("100")), ..Conditions::default() });
+        assert_eq!(market.conditions(Side::Sell, d("2"), 0).expected_price, None, "the book holds 1");
+        let mark = Mark { index_price: d("99").into(), funding_rate: d("0.0001").into(), ..Mark::default() };
+        market.mark = Some(mark);
+        let known = market.conditions(Side::Buy, Decimal64::ONE, MARK_MAX_AGE_NS);
+        assert_eq!((known.index, known.funding), (Some(d("99")), Some((d("0.0001"), 0))));
+        assert_eq!(market.conditions(Side::Buy, Decimal64::ONE, MARK_MAX_AGE_NS + 1).index, None, "too old");
     }
 
     #[test]

@@ -4,20 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_actor::{Actor, Context, Digest, TimerId};
 use mesh_codec::registry::TlvBody;
-use mesh_codec::{Message, TailedView};
+use mesh_codec::{Message, TailedView, packet};
 use mesh_oms::{Oms, PositionKey, Report};
-use mesh_risk::RiskGate;
+use mesh_risk::kill::{KillSource, parse_level};
+use mesh_risk::{Candidate, RiskGate, Selector};
 use mesh_types::execution::{
     Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderStatus, Position, RiskVerdict,
 };
-use mesh_types::market::{BookDelta, BookSnapshot, InstrumentInfo};
+use mesh_types::market::{Block, BookDelta, BookSnapshot, InstrumentInfo, Mark};
 use mesh_types::risk::RiskAccount;
 use mesh_types::signal::Signal;
 use mesh_types::system::{Gap, KillSwitch};
 use mesh_types::{ClientOrderId, Decimal64, Domain, InstrumentId, SignalAction};
 use zerocopy::IntoBytes;
 
-use crate::entries::{Candidate, WINDOW};
+use crate::entries::WINDOW;
 use crate::exits::{Exit, ExitKey};
 use crate::market::Market;
 use crate::reports::{self, CHECK};
@@ -49,8 +50,9 @@ pub struct Portfolio {
     pub(crate) oms: Oms,
     pub(crate) risk: RiskGate,
     pub(crate) markets: BTreeMap<InstrumentId, Market>,
-    /// Entries that wait for the end of the window.
-    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) selector: Selector,
+    /// The last block of each chain.
+    pub(crate) blocks: BTreeMap<u64, Block>,
     /// The last bar of which a proposal was decided: the same again, or an older one, is a repeat.
     pub(crate) decided: BTreeMap<(PositionKey, SignalAction), u64>,
     pub(crate) exits: BTreeMap<ExitKey, Exit>,
@@ -63,16 +65,17 @@ impl Portfolio {
     pub fn new(settings: Settings, mesh_id: u64) -> Self {
         Self {
             risk: RiskGate::new(settings.risk.clone()),
-            settings,
             mesh_id,
             started: false,
             checking: false,
             oms: Oms::default(),
             markets: BTreeMap::new(),
-            candidates: Vec::new(),
+            selector: Selector::new(settings.entries_per_bar),
+            blocks: BTreeMap::new(),
             decided: BTreeMap::new(),
             exits: BTreeMap::new(),
             unresolved: BTreeSet::new(),
+            settings,
         }
     }
 
@@ -85,11 +88,15 @@ impl Portfolio {
         let Some(action) = signal.action.get() else { return context.count("bad_signals", 1) };
         let candidate = Candidate { signal: *signal, action, id: message.id() };
         let (owner, bar_ns) = (candidate.owner(), candidate.bar_ns());
-        let waits = self.candidates.iter().any(|c| (c.owner(), c.action, c.bar_ns()) == (owner, action, bar_ns));
+        let waits =
+            self.selector.waiting().iter().any(|c| (c.owner(), c.action, c.bar_ns()) == (owner, action, bar_ns));
         if waits || self.decided.get(&(owner, action)).is_some_and(|last| bar_ns <= *last) {
             return context.count("signals_repeated", 1);
         }
-        if action.is_entry() {
+        if action.is_entry() && self.adds(&candidate) {
+            self.note_decided(&candidate);
+            self.decide_entry(&candidate, context);
+        } else if action.is_entry() {
             self.collect(candidate, context);
         } else {
             self.note_decided(&candidate);
@@ -146,8 +153,8 @@ impl Portfolio {
         if action.is_entry() {
             let newer = |c: &Candidate| c.bar_ns() >= candidate.bar_ns();
             // The first of several repeats is the one that a verdict names.
-            if !self.candidates.iter().any(|c| (c.owner(), c.action) == (owner, action) && newer(c)) {
-                self.candidates.push(candidate);
+            if !self.selector.waiting().iter().any(|c| (c.owner(), c.action) == (owner, action) && newer(c)) {
+                self.selector.wait(candidate);
             }
         } else {
             self.note_decided(&candidate);
@@ -156,12 +163,12 @@ impl Portfolio {
     }
 
     fn restore_verdict(&mut self, verdict: &RiskVerdict) {
-        let Some(at) = self.candidates.iter().position(|c| c.id == verdict.signal) else { return };
-        let candidate = self.candidates.swap_remove(at);
+        let Some(candidate) = self.selector.remove(verdict.signal) else { return };
         let owner = candidate.owner();
         self.note_decided(&candidate);
         // An entry is placed only once nothing is left of the exits before it.
         if verdict.allowed == 1 {
+            self.selector.take(candidate.bar());
             let bar_ns = candidate.bar_ns();
             self.exits.retain(|(leaving, _), exit| *leaving != owner || exit.candidate.bar_ns() > bar_ns);
         }
@@ -179,7 +186,7 @@ impl Portfolio {
         for owner in &held {
             self.say_position(owner, context);
         }
-        for candidate in core::mem::take(&mut self.candidates) {
+        for candidate in self.selector.ranked(|_| false) {
             self.collect(candidate, context);
         }
         let wanted: Vec<ExitKey> = self.exits.keys().copied().collect();
@@ -196,6 +203,12 @@ impl Portfolio {
             self.markets.entry(view.head.instrument).or_default().mirror.on_delta(view.head, view.items)
         } else if let Some(info) = message.get::<InstrumentInfo>() {
             self.markets.entry(info.instrument).or_default().info = Some(*info);
+            Ok(())
+        } else if let Some(mark) = message.get::<Mark>() {
+            self.markets.entry(mark.instrument).or_default().mark = Some(*mark);
+            Ok(())
+        } else if let Some(block) = message.get::<Block>() {
+            self.blocks.insert(block.chain.get(), *block);
             Ok(())
         } else if message.get_tailed::<Gap>().is_some_and(|gap| concerns_market(&gap)) {
             // What is missing is not told by instrument: no book is trusted until its next snapshot.
@@ -238,6 +251,11 @@ impl Actor for Portfolio {
         } else if let Some(switch) = message.get::<KillSwitch>() {
             self.risk.on_kill_switch(switch, false);
             self.observe(context);
+        } else if let Some((head, bytes)) = packet::join(message) {
+            if let Some(source) = KillSource::from_number(head.stream) {
+                let level = parse_level(&String::from_utf8_lossy(&bytes));
+                self.risk.on_kill_source(source, level);
+            }
         } else {
             self.on_market(message, context);
         }
@@ -275,7 +293,9 @@ impl Actor for Portfolio {
             .markets
             .iter()
             .fold(digest, |digest, (instrument, market)| market.digest_into(digest.bytes(instrument.as_bytes())));
-        let digest = self.candidates.iter().fold(digest, |digest, c| digest.bytes(c.signal.as_bytes()));
+        let digest = self.selector.waiting().iter().fold(digest, |digest, c| digest.bytes(c.signal.as_bytes()));
+        let digest = self.selector.fingerprint().fold(digest, Digest::u64);
+        let digest = self.blocks.values().fold(digest, |digest, block| digest.u64(block.base_fee_wei.get()));
         let digest = self
             .decided
             .iter()

@@ -1,5 +1,7 @@
 //! What can be set of the portfolio.
 
+use std::path::PathBuf;
+
 use mesh_risk::RiskLimits;
 use mesh_types::{Decimal64, InstrumentId};
 use serde::Deserialize;
@@ -18,14 +20,17 @@ pub struct Settings {
     pub exit_slippage_bps: u32,
     /// How long entries are collected before they are ranked.
     pub selection_window_ms: u64,
-    /// The most entries of one window.
-    pub entries_per_window: usize,
+    /// The most entries of one bar; what adds to a position is not counted.
+    pub entries_per_bar: usize,
     /// An executor refuses an order that reaches it later.
     pub order_lifetime_ms: u64,
     /// An order that nothing was heard of for so long is asked about, and again after as long.
     pub silence_ms: u64,
     /// An exit that did not close the position is tried again after this.
     pub exit_retry_ms: u64,
+    /// A file that is a kill switch while it is there: `close_only`, `halt_all` or `hard` in it. Without one, that of
+    /// `ALPHAMESH_KILL_SWITCH_FILE`.
+    pub kill_file: Option<PathBuf>,
     /// The limits.
     pub risk: RiskLimits,
 }
@@ -38,10 +43,11 @@ impl Default for Settings {
             entry_slippage_bps: 10,
             exit_slippage_bps: 100,
             selection_window_ms: 250,
-            entries_per_window: 5,
+            entries_per_bar: 5,
             order_lifetime_ms: 5_000,
             silence_ms: 1_000,
             exit_retry_ms: 1_000,
+            kill_file: None,
             risk: RiskLimits::default(),
         }
     }
@@ -61,7 +67,7 @@ impl mesh_runtime::Settings for Settings {
             ("silence_ms", self.silence_ms),
             ("exit_retry_ms", self.exit_retry_ms),
             ("order_lifetime_ms", self.order_lifetime_ms),
-            ("entries_per_window", self.entries_per_window as u64),
+            ("entries_per_bar", self.entries_per_bar as u64),
         ];
         for (name, value) in times {
             if value == 0 {

@@ -4,13 +4,12 @@ use mesh_actor::Context;
 use mesh_oms::Position;
 use mesh_risk::gate::Decision;
 use mesh_risk::trail::reason;
-use mesh_risk::{Standing, Veto};
+use mesh_risk::{Candidate, Standing, Veto};
 use mesh_types::execution::RiskVerdict;
 use mesh_types::limits::MAX_RISK_MARGINS;
 use mesh_types::risk::{RiskMargin, RiskMargins};
 use mesh_types::{Decimal64, FixedStr, Gate, MessageId, Outcome, Rounding, Scope, Unit};
 
-use crate::entries::Candidate;
 use crate::market::Market;
 use crate::portfolio::Portfolio;
 
@@ -35,7 +34,7 @@ impl<'a> Verdict<'a> {
     /// Of a candidate that others were ranked before.
     pub(crate) fn beyond_budget(rank: Decimal64, budget: Decimal64) -> Self {
         let gate = Gate::BarBudget;
-        let text = "rank among the entries of the window";
+        let text = "rank among the entries of the bar";
         let margin = RiskMargin {
             gate: gate.into(),
             unit: Unit::Count.into(),

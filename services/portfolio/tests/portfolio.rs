@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used)]
 
 use mesh_actor::{ActorCell, Ledger, MemoryLedger};
+use mesh_codec::packet::{self, PacketHead};
 use mesh_codec::registry::TlvBody;
 use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
 use mesh_types::execution::{
@@ -46,7 +47,7 @@ struct Desk {
 }
 
 fn settings() -> Settings {
-    Settings { entry_notional: d("500"), entries_per_window: 2, ..Settings::default() }
+    Settings { entry_notional: d("500"), entries_per_bar: 2, ..Settings::default() }
 }
 
 impl Desk {
@@ -190,6 +191,16 @@ impl Desk {
         };
         let frame = self.frame::<BookSnapshot>(|builder| builder.tailed(&head, &levels));
         self.batch(&frame)
+    }
+
+    /// What the world outside says.
+    fn packet(&mut self, stream: u32, text: &str) {
+        self.sequence += 1;
+        let stamp = packet::stamp(SourceId::new(30), self.sequence, self.now_ns);
+        let head = PacketHead { stream, kind: 0, received_ns: self.now_ns };
+        let mut frame = Vec::new();
+        packet::fill(FrameBuilder::new(&mut frame, &stamp), &head, text.as_bytes()).finish().expect("fits");
+        assert!(self.batch(&frame).is_empty());
     }
 
     fn last(&self) -> OrderRequest {
@@ -350,8 +361,8 @@ fn a_loss_trips_while_nothing_else_happens() {
     assert_eq!(desk.cell.counters().get("risk_trips"), 1);
     // The price comes back; the day does not.
     desk.price("BTCUSDT", 999, 1_000);
-    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 2));
-    assert_eq!(desk.after(250), ["tripped loss of the day enter_long BTCUSDT"]);
+    let said = desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 2));
+    assert_eq!(said, ["tripped loss of the day enter_long BTCUSDT"]);
 }
 
 #[test]
@@ -384,6 +395,55 @@ fn candidates_are_ranked_and_the_rest_is_told_why_not() {
         verdicts,
         ["allowed enter_long ETHUSDT", "allowed enter_long ADAUSDT", "vetoed rate_limit enter_long XRPUSDT"]
     );
+    // Late comers of the bar find its budget used up; the next bar has one of its own, and a restart does not fill it again.
+    desk.say(&signal("XRPUSDT", SignalAction::EnterShort, 1));
+    assert_eq!(desk.after(250), ["vetoed rate_limit enter_short XRPUSDT"]);
+    desk.say(&signal("XRPUSDT", SignalAction::EnterLong, 2));
+    assert_eq!(desk.after(250)[0], "allowed enter_long XRPUSDT");
+}
+
+#[test]
+fn what_risk_refuses_leaves_its_place_to_the_next() {
+    let mut desk = Desk::with(Settings { entries_per_bar: 1, ..settings() });
+    desk.market("ETHUSDT");
+    desk.book("ETHUSDT", BookHealth::Suspect);
+    desk.say(&Signal { score: 300.0.into(), ..signal("ETHUSDT", SignalAction::EnterLong, 1) });
+    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 1));
+    let said = desk.after(250);
+    assert_eq!(said[..2], ["vetoed book_not_live enter_long ETHUSDT", "allowed enter_long BTCUSDT"]);
+}
+
+#[test]
+fn what_adds_to_a_position_goes_at_once() {
+    let mut desk = Desk::with(Settings { entries_per_bar: 1, ..settings() });
+    desk.enter(1);
+    let said = desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 1 + 1));
+    assert_eq!(said[0], "allowed enter_long BTCUSDT");
+    // It takes nothing of the bar's budget; what turns a position round waits as any other.
+    desk.market("ETHUSDT");
+    desk.say(&signal("ETHUSDT", SignalAction::EnterLong, 2));
+    assert_eq!(desk.after(250)[0], "allowed enter_long ETHUSDT");
+    assert_eq!(desk.say(&signal("BTCUSDT", SignalAction::EnterShort, 3)), NOTHING);
+}
+
+#[test]
+fn environment_and_file_are_kill_switches_as_messages_are() {
+    for stream in [1, 2] {
+        let mut desk = Desk::new();
+        desk.enter(1);
+        let enters = |desk: &mut Desk, bar: u64| desk.say(&signal("BTCUSDT", SignalAction::EnterLong, bar));
+        let refused = ["vetoed kill_switch enter_long BTCUSDT"];
+        desk.packet(stream, "close_only");
+        assert_eq!(enters(&mut desk, 2), refused);
+        // It is no message: what is reset is the message's switch, and the next life is told anew.
+        desk.say(&KillSwitch { set_ns: desk.now_ns.into(), ..KillSwitch::default() });
+        assert_eq!(enters(&mut desk, 3), refused);
+        desk.packet(stream, "hard");
+        assert_eq!(desk.say(&signal("BTCUSDT", SignalAction::ExitLong, 4)), ["vetoed kill_switch exit_long BTCUSDT"]);
+        desk.packet(stream, "none");
+        desk.book("BTCUSDT", BookHealth::Live);
+        assert_eq!(desk.after(1_500)[0], "allowed exit_long BTCUSDT");
+    }
 }
 
 #[test]
@@ -391,8 +451,7 @@ fn nothing_new_is_risked_on_a_book_that_is_not_live_and_exits_go_on() {
     let mut desk = Desk::new();
     desk.enter(1);
     desk.book("BTCUSDT", BookHealth::Suspect);
-    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 2));
-    assert_eq!(desk.after(250), ["vetoed book_not_live enter_long BTCUSDT"]);
+    assert_eq!(desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 2)), ["vetoed book_not_live enter_long BTCUSDT"]);
     assert_eq!(
         desk.say(&signal("BTCUSDT", SignalAction::ExitLong, 3)),
         ["allowed exit_long BTCUSDT", "intent sell 4.9 at 0", "request sell 4.9 reduce 1"]
@@ -502,10 +561,12 @@ fn a_restart_asks_about_every_open_order_before_anything_new() {
 fn a_restart_knows_positions_exits_and_entries_that_waited() {
     let mut desk = Desk::new();
     desk.enter(1);
-    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 2));
+    desk.market("ETHUSDT");
+    desk.say(&signal("ETHUSDT", SignalAction::EnterLong, 2));
     assert_eq!(desk.restart(), ["position 4.9"]);
     desk.market("BTCUSDT");
-    assert_eq!(desk.after(250)[0], "allowed enter_long BTCUSDT", "the second entry had not been decided");
+    desk.market("ETHUSDT");
+    assert_eq!(desk.after(250)[0], "allowed enter_long ETHUSDT", "the second entry had not been decided");
     let second = desk.last();
     let refused = OrderRejected {
         client_order_id: second.client_order_id,
@@ -536,8 +597,8 @@ fn what_can_t_be_explained_halts_entries() {
     desk.say(&accepted);
     desk.enter(1);
     assert_eq!(desk.fill(&stranger, "s", "1.0"), NOTHING);
-    desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 2));
-    assert_eq!(desk.after(250), ["vetoed kill_switch enter_long BTCUSDT"]);
+    let said = desk.say(&signal("BTCUSDT", SignalAction::EnterLong, 2));
+    assert_eq!(said, ["vetoed kill_switch enter_long BTCUSDT"]);
     assert_eq!(desk.say(&signal("BTCUSDT", SignalAction::ExitLong, 3))[0], "allowed exit_long BTCUSDT");
     assert_eq!(desk.cell.counters().get("reports_of_unknown_orders"), 2);
 }

@@ -73,6 +73,46 @@ fn after_halt_all_there_is_no_order_until_the_reset_whatever_is_restarted() {
 }
 
 #[test]
+fn a_file_is_a_kill_switch_while_it_is_there_and_why_not_says_so() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("kill");
+    let mesh = Mesh::up(&[("PORTFOLIO", "KILL_FILE", file.to_str().expect("UTF-8"))]);
+    mesh.wait("an intent", || intents(&mesh) > 0);
+    // Why it was made: from the packet to the order, with every gate.
+    let order = mesh.query(audit::PORTFOLIO, "SELECT client_order_id FROM intents ORDER BY seq")[0][0].clone();
+    let mut why = Value::Null;
+    mesh.wait("the way of the order", || {
+        let output = mesh.run(&["why", &order, "--json"]);
+        why = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        why["complete"] == true
+    });
+    let said = why.to_string();
+    for text in ["packet", "candle", "signal", "risk_verdict", "intent", "entry_rate", "total_notional"] {
+        assert!(said.contains(text), "{text} is on the way: {said}");
+    }
+    std::fs::write(&file, "halt_all").expect("written");
+    mesh.wait("a signal that is refused", || stopped(&mesh) > 0);
+    let sql = "SELECT instrument FROM risk_decisions WHERE reason = 'kill_switch'";
+    let instrument = mesh.query(audit::PORTFOLIO, sql)[0][0].clone();
+    let output = mesh.run(&["why-not", &instrument, "--since", "10m", "--json"]);
+    let missed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let gate = &missed["refused"].as_array().expect("a list").last().expect("one")["gate"];
+    assert_eq!((&gate["gate"], &gate["unit"], &gate["actual"]), (&"kill_switch".into(), &"level".into(), &"2".into()));
+    // Started anew it looks at the file before it hears of anything.
+    let (before, refused) = (intents(&mesh), stopped(&mesh));
+    let old = mesh.kill("portfolio");
+    mesh.await_return("portfolio", old);
+    mesh.wait("a signal that is refused after the restart", || stopped(&mesh) > refused);
+    assert_eq!(intents(&mesh), before);
+    std::fs::remove_file(&file).expect("removed");
+    mesh.wait("an intent after the file has gone", || intents(&mesh) > before);
+    assert!(mesh.run(&["stop", "strategy-momentum"]).status.success());
+    mesh.wait("every order to be final", || audit::open_orders(&mesh) == 0);
+    mesh.down();
+    audit::assert_sound(&mesh);
+}
+
+#[test]
 fn a_portfolio_that_is_down_takes_the_switch_when_it_starts() {
     let mesh = Mesh::up(&[]);
     assert!(mesh.run(&["stop", "portfolio"]).status.success());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mesh_actor::{Actor, Context, Ledger, LedgerError, TimerId};
 use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
 use mesh_types::execution::{Fill, Intent, OrderStatus};
+use mesh_types::risk::RiskAccount;
 use mesh_types::signal::{Signal, StrategyName};
 
 /// What is wrong.
@@ -18,16 +19,20 @@ pub enum Planted {
     DropDedupe,
     /// Every third fill is not heard.
     ForgetFill,
+    /// What has tripped is not known any more after a restart.
+    ForgetTrip,
 }
 
 impl Planted {
     /// All.
-    pub const ALL: [Self; 4] = [Self::SkipIntent, Self::SendBeforeCommit, Self::DropDedupe, Self::ForgetFill];
+    pub const ALL: [Self; 5] =
+        [Self::SkipIntent, Self::SendBeforeCommit, Self::DropDedupe, Self::ForgetFill, Self::ForgetTrip];
 
     pub(crate) fn in_ledger(planted: Option<Self>, ledger: Box<dyn Ledger>) -> Box<dyn Ledger> {
         match planted {
             Some(Self::SkipIntent) => Box::new(WithoutIntents(ledger)),
             Some(Self::SendBeforeCommit) => Box::new(Late { ledger, batch: Vec::new() }),
+            Some(Self::ForgetTrip) => Box::new(WithoutAccounts(ledger)),
             Some(Self::DropDedupe | Self::ForgetFill) | None => ledger,
         }
     }
@@ -36,7 +41,7 @@ impl Planted {
         match planted {
             Some(Self::DropDedupe) => Box::new(Careless { actor, seen: BTreeMap::new() }),
             Some(Self::ForgetFill) => Box::new(Deaf { actor }),
-            Some(Self::SkipIntent | Self::SendBeforeCommit) | None => actor,
+            Some(Self::SkipIntent | Self::SendBeforeCommit | Self::ForgetTrip) | None => actor,
         }
     }
 }
@@ -57,6 +62,22 @@ impl Ledger for WithoutIntents {
 
     fn recover(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), LedgerError> {
         self.0.recover(each)
+    }
+}
+
+struct WithoutAccounts(Box<dyn Ledger>);
+
+impl Ledger for WithoutAccounts {
+    fn commit(&mut self, inbox: Frames<'_>, outbox: Frames<'_>) -> Result<(), LedgerError> {
+        self.0.commit(inbox, outbox)
+    }
+
+    fn recover(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), LedgerError> {
+        self.0.recover(&mut |frame| {
+            if Message::parse(frame).is_ok_and(|message| message.get::<RiskAccount>().is_none()) {
+                each(frame);
+            }
+        })
     }
 }
 

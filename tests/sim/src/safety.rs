@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mesh_codec::{Frames, Message};
-use mesh_types::execution::{Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest};
+use mesh_types::execution::{Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, RiskVerdict};
+use mesh_types::risk::{RiskAccount, RiskMargins};
 use mesh_types::signal::{Signal, StrategyName};
 use mesh_types::system::Cause;
-use mesh_types::{ClientOrderId, Decimal64, InstrumentId, MessageId, Side, SignalAction};
+use mesh_types::{ClientOrderId, Decimal64, Gate, InstrumentId, MessageId, Side, SignalAction};
 
 use crate::world::{PAPER, PORTFOLIO};
 use crate::{plus, signed};
@@ -37,6 +38,10 @@ pub struct Safety {
     proposals: BTreeSet<Proposal>,
     trades: BTreeMap<String, Fill>,
     net: Decimal64,
+    /// What each verdict of risk allows.
+    allowed: HashMap<MessageId, Decimal64>,
+    /// What has tripped, as the portfolio wrote it down last.
+    tripped: Option<Gate>,
     /// Greatest notional, with the way that prices go between check and fill.
     exposure_limit: Decimal64,
     price_scale: Decimal64,
@@ -96,6 +101,9 @@ impl Safety {
             if let Some(cause) = message.get::<Cause>() {
                 self.causes.insert(message.id(), cause.message);
             }
+            if message.source() == PORTFOLIO {
+                self.judged(&message)?;
+            }
             if let (Some(intent), PORTFOLIO) = (message.get::<Intent>(), message.source()) {
                 self.intended(intent, &message)?;
             }
@@ -134,9 +142,34 @@ impl Safety {
         }
     }
 
+    /// What risk says and remembers.
+    fn judged(&mut self, message: &Message<'_>) -> Result<(), Broken> {
+        if let Some(verdict) = message.get::<RiskVerdict>() {
+            let (asked, allowed) = (verdict.requested_quantity.get(), verdict.allowed_quantity.get());
+            if allowed > asked || allowed.is_positive() != (verdict.allowed == 1) {
+                return Err(("risk only reduces a size", format!("{allowed} of {asked}")));
+            }
+            if message.get_tailed::<RiskMargins>().is_none_or(|margins| margins.items.is_empty()) {
+                return Err(("every verdict lists its gates", message.id().to_string()));
+            }
+            self.allowed.insert(message.id(), allowed);
+        }
+        if let Some(account) = message.get::<RiskAccount>() {
+            self.tripped = account.trip.get().filter(|gate| *gate != Gate::None);
+        }
+        Ok(())
+    }
+
     fn intended(&mut self, intent: &Intent, message: &Message<'_>) -> Result<(), Broken> {
         if self.orders.contains_key(&intent.client_order_id) {
             return Ok(());
+        }
+        let allowed = self.causes.get(&message.id()).and_then(|verdict| self.allowed.get(verdict));
+        if allowed != Some(&intent.quantity.get()) {
+            return Err(("an intent is what risk allowed", format!("{} and {allowed:?}", intent.quantity.get())));
+        }
+        if let Some(gate) = self.tripped.filter(|_| is_entry(intent)) {
+            return Err(("nothing is entered while a limit on loss has tripped", format!("{gate}")));
         }
         let signal = self.signal_behind(message.id())?;
         let proposal = (signal.strategy, signal.instrument, signal.action.raw(), signal.bar_ns.get());

@@ -51,6 +51,9 @@ fn portfolio_settings() -> portfolio::Settings {
     let mut settings = portfolio::Settings { entry_notional: d("500"), ..portfolio::Settings::default() };
     settings.risk.mesh.position_notional = Some(d("1200"));
     settings.risk.mesh.price_band_bps = Some(100);
+    // Long enough to be met again after a crash, short enough to end within the storm.
+    settings.risk.mesh.loss_streak = Some(1);
+    settings.risk.mesh.loss_streak_pause_ms = Some(30_000);
     settings.entry_slippage_bps = 50;
     settings
 }

@@ -12,6 +12,7 @@ fn each_planted_fault_is_found_and_its_storm_is_made_smaller() {
         (Planted::SendBeforeCommit, "an intent is on the disk before its order is asked for"),
         (Planted::DropDedupe, "one proposal makes one order"),
         (Planted::ForgetFill, "every order comes to its end"),
+        (Planted::ForgetTrip, "nothing is entered while a limit on loss has tripped"),
     ] {
         let found = |seed| {
             let violation = run(seed, &Storm::default(), Some(planted)).violation?;
@@ -23,5 +24,5 @@ fn each_planted_fault_is_found_and_its_storm_is_made_smaller() {
         let violation = run(seed, &smallest, Some(planted)).violation.expect("it still breaks");
         assert_eq!(violation.invariant, expected, "{planted:?}, seed {seed}");
     }
-    assert_eq!(Planted::ALL.len(), 4, "each has its row here");
+    assert_eq!(Planted::ALL.len(), 5, "each has its row here");
 }

@@ -79,6 +79,7 @@ pub fn view(info: &InstrumentInfo) -> RiskView<'_> {
         info: Some(info),
         book: Some(book()),
         offered: None,
+        conditions: mesh_risk::Conditions::default(),
         position: Decimal64::ZERO,
         exposure: Some(Exposure::default()),
         others: Some(&[]),
