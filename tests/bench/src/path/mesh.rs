@@ -169,10 +169,12 @@ entries_per_window = 1000
 silence_ms = 3600000
 
 [process.settings.risk]
+rate_window_ms = 1000
+
+[process.settings.risk.mesh]
 position_notional = 1000000000000
 total_notional = 1000000000000
-rate_window_ms = 1000
-orders_per_window = 1000000
-entries_per_instrument = 1000000
+entries_per_window = 1000000
+entries_per_symbol = 1000000
 book_max_age_ms = 60000
 signal_max_age_ms = 60000";

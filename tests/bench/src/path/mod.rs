@@ -26,7 +26,7 @@ pub(crate) use chain::run_hop;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Market messages a second, and of how many one makes an order.
-const LOADS: [Load; 2] = [Load { rate: 1_000, every: 5 }, Load { rate: 50_000, every: 250 }];
+const LOADS: [Load; 2] = [Load { rate: 1_000, every: 10 }, Load { rate: 50_000, every: 500 }];
 /// From the venue's packet to the signal where the machine is kept awake (source document 003), in microseconds.
 const SIGNAL_WITHIN_US: f64 = 35.0;
 
@@ -36,7 +36,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     output: Output,
     /// Length of one run
-    #[arg(long, default_value_t = 4_000)]
+    #[arg(long, default_value_t = 8_000)]
     run_ms: u64,
     /// Where a ledger is made whose commits wait for the disk
     #[arg(long, default_value = ".")]
