@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mesh_backtest::data::check;
 use mesh_backtest::inputs::NAMES;
+use mesh_backtest::monthly::date;
 use mesh_backtest::watch::Watch;
 use mesh_backtest::{Funding, Series, TimedBar, TimedValue};
 use mesh_bars::{ReadError, Source, Wanted};
@@ -83,6 +84,14 @@ impl Prepared {
             if cut < series.bars.len() {
                 test.push(of(cut, series.bars.len())?);
             }
+        }
+        if test.is_empty() && matches!(spec.data.split, Split::At(_)) {
+            let last_ns = train.iter().map(|part| part.to_ns).max().unwrap_or(0);
+            let (year, month, day) = date(last_ns);
+            let what = format!(
+                "[data] split: expected a date before the last bar ({year}-{month:02}-{day:02}): nothing is left to judge the best"
+            );
+            return Err(Failure::usage(what));
         }
         Ok(Self { train, test, rules, hash, reading_bytes })
     }

@@ -421,6 +421,10 @@ fn mistakes_have_their_exit_codes() {
         let (found, said) = place.fails(words);
         assert!(found == code && said.contains(expected), "{words:?}: {found}: {said}");
     }
+    let late = spec("kind = 'random'", "", 10, "chunk = 2").replace("split = 0.7", "split = 2050-01-01");
+    fs::write(place.path("spec.toml"), late).unwrap();
+    let (code, said) = place.fails(&["check", "spec.toml"]);
+    assert!(code == 2 && said.contains("expected a date before the last bar (2024-01-13)"), "{said}");
     fs::write(place.path("spec.toml"), spec("kind = 'random'", "", 10, "chunk = 2").replace("bars.csv", "none.csv"))
         .unwrap();
     let (code, said) = place.fails(&["run", "spec.toml"]);
