@@ -267,4 +267,71 @@ proptest! {
             prop_assert!(notional <= d("1000"), "{notional}");
         }
     }
+
+    /// The same of many owners at once, with fills between the entries: sums over the mesh, a venue, a strategy and an instrument
+    /// stay within what each allows, whatever is filled of what, and when.
+    #[test]
+    fn the_sums_of_every_scope_hold_for_all_outcomes(
+        steps in prop::collection::vec((0usize..3, any::<bool>(), any::<bool>(), 1i64..500, 0i64..=4, any::<bool>()), 1..40),
+    ) {
+        let info = info();
+        let total = |notional: &str| ScopeLimits { total_notional: Some(d(notional)), ..ScopeLimits::default() };
+        let many = ScopeLimits {
+            cooldown_ms: None, entries_per_window: None, entries_per_symbol: None, exits_per_window: None, ..mesh()
+        };
+        let mut limits = RiskLimits { mesh: many, ..limits() };
+        limits.venue.insert(mesh_types::Venue::Okx, total("400"));
+        limits.strategy.insert(owner(ETH, "b").1, total("700"));
+        limits.symbol.insert(ETH.parse().expect("an id"), ScopeLimits { position_notional: Some(d("300")), ..total("350") });
+        let mut gate = RiskGate::new(limits);
+        let mut oms = Oms::default();
+        let mut waiting: Vec<(Intent, i64)> = Vec::new();
+        let fill = |oms: &mut Oms, (order, quarters): (Intent, i64)| {
+            let quantity = order.quantity.get().mantissa_at(-2).expect("hundredths") * quarters / 4;
+            let fill = Fill {
+                client_order_id: order.client_order_id, instrument: order.instrument, side: order.side,
+                price: d("100.0").into(), quantity: Decimal64::new(quantity, -2).into(),
+                trade_id: FixedStr::truncated(&order.client_order_id.to_string()), ..Fill::default()
+            };
+            if quantity > 0 {
+                oms.apply(&Report::Fill(&fill), NOW).expect("known");
+            }
+        };
+        for (index, (place, own, long, hundredths, quarters, fills)) in steps.into_iter().enumerate() {
+            let owner = owner(["binance:perpetual:BTCUSDT", ETH, OKX][place], if own { "momentum" } else { "b" });
+            let action = if long { SignalAction::EnterLong } else { SignalAction::EnterShort };
+            let quantity = Decimal64::new(hundredths, -2).to_string();
+            let id = ClientOrderId::new([index as u8; 16]);
+            let order = Intent { client_order_id: id, instrument: owner.0, strategy: owner.1, ..intent(action, &quantity) };
+            let others: Vec<Held> = oms
+                .owners()
+                .filter(|other| *other != owner)
+                .map(|owner| {
+                    let quantity = oms.exposure(&owner).and_then(|exposure| exposure.worst()).expect("fits");
+                    Held { owner, quantity, notional: quantity.checked_mul(d("100")).ok() }
+                })
+                .collect();
+            let view = RiskView { exposure: oms.exposure(&owner).ok(), others: Some(&others), ..view(&info) };
+            if let Ok(approved) = gate.check(&order, &view).answer {
+                oms.intend(approved.get()).expect("an intent");
+                waiting.push((*approved.get(), quarters));
+            }
+            if fills && !waiting.is_empty() {
+                fill(&mut oms, waiting.swap_remove(index % waiting.len()));
+            }
+        }
+        waiting.into_iter().for_each(|order| fill(&mut oms, order));
+        let sum = |within: &dyn Fn(&mesh_oms::PositionKey) -> bool| {
+            let held = oms.positions().filter(|(owner, _)| within(owner));
+            held.fold(Decimal64::ZERO, |sum, (_, position)| {
+                let notional = position.quantity().magnitude().and_then(|quantity| quantity.checked_mul(d("100")));
+                sum.checked_add(notional.expect("fits")).expect("fits")
+            })
+        };
+        let (eth, okx) = (owner(ETH, "b"), owner(OKX, "b"));
+        prop_assert!(sum(&|_| true) <= d("1500"));
+        prop_assert!(sum(&|of| of.0.venue() == okx.0.venue()) <= d("400"));
+        prop_assert!(sum(&|of| of.1 == eth.1) <= d("700"));
+        prop_assert!(sum(&|of| of.0 == eth.0) <= d("300"));
+    }
 }
