@@ -9,7 +9,7 @@ use mesh_types::execution::{
 };
 use mesh_types::market::{
     Block, BookDelta, BookLevel, BookSnapshot, Candle, ChainEvent, Features, InstrumentInfo, Liquidation, Mark,
-    OpenInterest, PoolInfo, PoolLiquidity, PoolState, PoolSwap, PoolToken, Quote, Trade, VenueStatus,
+    OpenInterest, PoolInfo, PoolLiquidity, PoolState, PoolSwap, PoolToken, Quote, Trade, TradeGap, VenueStatus,
 };
 use mesh_types::research::{Candidate, CandidateFigure, SweepJob, SweepProgress};
 use mesh_types::risk::{RiskAccount, RiskLoss, RiskMargin, RiskMargins};
@@ -290,6 +290,7 @@ registry! {
     15 "block"                Market    Block              fixed  state chain;
     16 "features"             Market    Features           fixed  event;
     17 "chain_event"          Market    ChainEvent         fixed  event;
+    18 "trade_gap"            Market    TradeGap           fixed  event;
     20 "signal"               Signal    Signal             fixed  event;
     21 "decision"             Signal    Decision           fixed  event;
     22 "arbitrage"            Signal    Arbitrage          fixed  event;
@@ -335,7 +336,7 @@ registry! {
 /// Numbers that are spoken for, without a body yet: first, last, and for what.
 pub const RESERVED: &[(u8, u8, &str)] = &[
     (0, 0, "never used: a zeroed buffer is no message"),
-    (18, 19, "market"),
+    (19, 19, "market"),
     (25, 39, "signal"),
     (57, 79, "execution"),
     (98, 99, "system"),

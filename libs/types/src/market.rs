@@ -206,6 +206,22 @@ wire_struct! {
 }
 
 wire_struct! {
+    /// Trades that were missed, or may have been, and could not be had afterwards.
+    TradeGap, 56 {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// Id of the first that was missed; 0 where the venue does not count its trades.
+        first_trade_id: U64,
+        /// Id of the last that was missed; 0 likewise.
+        last_trade_id: U64,
+        /// The venue's time of the trade before them, ns since the Unix epoch.
+        after_ns: U64,
+        /// The venue's time of the trade after them, ns since the Unix epoch.
+        before_ns: U64,
+    }
+}
+
+wire_struct! {
     /// What may be ordered of an instrument, and in which steps.
     InstrumentInfo, 120 {
         /// The instrument.

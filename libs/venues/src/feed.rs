@@ -16,11 +16,12 @@
 pub mod http;
 pub mod overlap;
 pub mod requests;
+mod trades;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mesh_types::market::{Candle, InstrumentInfo};
+use mesh_types::market::{Candle, InstrumentInfo, TradeGap};
 use mesh_types::{BookHealth, InstrumentId};
 
 use crate::counts::Counts;
@@ -30,11 +31,10 @@ use crate::reader::{Language, Reader, Said};
 use crate::{binance, hyperliquid, kraken, okx};
 use http::{Asking, Purpose, Request};
 use requests::{binance_requests, hyperliquid_requests, kraken_requests, okx_requests, path, served};
+use trades::Trades;
 use watch::{Silence, Stream};
 
 const SECOND_NS: u64 = 1_000_000_000;
-/// Trade ids of an instrument that are remembered.
-const REMEMBERED_TRADES: usize = 1_024;
 /// First and longest pause before a book is subscribed again.
 const RESYNC_PAUSES_NS: (u64, u64) = (SECOND_NS / 4, 60 * SECOND_NS);
 
@@ -105,7 +105,7 @@ pub struct Feed {
     patience: Patience,
     book_depth: usize,
     streams: BTreeMap<Subscription, Stream>,
-    trades: BTreeMap<InstrumentId, (VecDeque<u64>, BTreeSet<u64>)>,
+    trades: BTreeMap<InstrumentId, Trades>,
     candles: BTreeMap<(InstrumentId, u64), Candle>,
     resyncs: BTreeMap<InstrumentId, Resync>,
     out: VecDeque<String>,
@@ -194,13 +194,10 @@ impl Feed {
     }
 
     /// What went before this connection: trades that were told are not told again, and counts go on.
-    fn inherit(&mut self, old: Self) {
-        for (instrument, (order, known)) in old.trades {
-            let (_, here) = self.trades.entry(instrument).or_default();
-            let new = order.iter().filter(|id| !here.contains(id)).copied().collect::<Vec<_>>();
-            here.extend(known);
-            let (order, _) = self.trades.entry(instrument).or_default();
-            new.into_iter().rev().for_each(|id| order.push_front(id));
+    fn inherit(&mut self, mut old: Self) {
+        self.asking.inherit_trades(&mut old.asking);
+        for (instrument, told) in old.trades {
+            self.trades.entry(instrument).or_default().inherit(told);
         }
         for (key, candle) in old.candles {
             self.candles.entry(key).or_insert(candle);
@@ -212,7 +209,32 @@ impl Feed {
 
     /// Whether a trade was told by this connection.
     fn knows_trade(&self, instrument: InstrumentId, id: u64) -> bool {
-        self.trades.get(&instrument).is_some_and(|(_, known)| known.contains(&id))
+        self.trades.get(&instrument).is_some_and(|trades| trades.knows(id))
+    }
+
+    /// What lies between the last trade that this connection told, and the first that another one heard.
+    fn missed_before(&self, instrument: InstrumentId, id: u64, now_ns: u64) -> Option<TradeGap> {
+        let (last, after_ns) = self.trades.get(&instrument)?.last()?;
+        let numbered = self.numbers_trades();
+        let met = self.knows_trade(instrument, id) || if numbered { id <= last + 1 } else { id == last + 1 };
+        let (first_id, last_id) = if numbered { (last + 1, id.saturating_sub(1)) } else { (0, 0) };
+        (!met).then(|| TradeGap {
+            instrument,
+            first_trade_id: first_id.into(),
+            last_trade_id: last_id.into(),
+            after_ns: after_ns.into(),
+            before_ns: now_ns.into(),
+        })
+    }
+
+    /// Asks for trades that were missed; the answer is that they are lost.
+    fn want_trades(&mut self, missed: TradeGap, now_ns: u64) -> Option<TradeGap> {
+        self.asking.want_trades(missed, now_ns)
+    }
+
+    /// Whether the venue counts the trades of an instrument.
+    const fn numbers_trades(&self) -> bool {
+        matches!(self.language, Language::Binance(_) | Language::Kraken)
     }
 
     /// Whether the venue numbers the states of its books.
@@ -267,6 +289,7 @@ impl Feed {
         for stream in self.streams.values_mut() {
             stream.subscribed(now_ns);
         }
+        self.trades.values_mut().for_each(Trades::reopened);
         let all: Vec<Subscription> = self.streams.keys().copied().collect();
         self.request(true, &all);
     }
@@ -288,10 +311,11 @@ impl Feed {
             return;
         }
         self.heard_ns = self.heard_ns.max(now_ns);
+        let numbers_trades = self.numbers_trades();
         let Self { reader, streams, trades, candles, resyncs, counts, unknown, reconnect, language, asking, .. } = self;
         let resubscribes = matches!(language, Language::Kraken | Language::Okx);
         let says_closed = matches!(language, Language::Binance(_) | Language::Okx);
-        let mut changed = None;
+        let (mut changed, mut traded) = (None, None);
         let read = reader.on_frame(frame, now_ns, &mut |said| {
             match said {
                 Said::Message(message) => {
@@ -308,8 +332,16 @@ impl Feed {
                         stream.heard(now_ns);
                     }
                     match message {
-                        Message::Trade { trade, .. } if !is_new(trades, trade.instrument, trade.trade_id.get()) => {
-                            return;
+                        Message::Trade { trade, .. } => {
+                            let told = trades.entry(trade.instrument).or_default();
+                            traded = traded.or(Some((*trade, told.last())));
+                            let (is_new, missed) = told.hear(trade, numbers_trades);
+                            if !is_new {
+                                return;
+                            }
+                            if let Some(missed) = missed.and_then(|missed| asking.want_trades(missed, now_ns)) {
+                                on(Said::Message(&Message::TradeGap(missed)));
+                            }
                         }
                         Message::Candle { candle, past } if !says_closed => close_before(candles, candle, *past, on),
                         Message::Book(update) => changed = Some(update.instrument),
@@ -329,6 +361,12 @@ impl Feed {
             on(said);
         });
         self.malformed += u64::from(read.is_err());
+        if !numbers_trades
+            && let Some((trade, before)) = traded
+            && let Some(missed) = trades.get_mut(&trade.instrument).and_then(|told| told.settle(before, &trade))
+        {
+            on(Said::Message(&Message::TradeGap(missed)));
+        }
         if matches!(language, Language::Binance(_))
             && let Some(instrument) = changed
             && reader.wants_snapshot(instrument)
@@ -347,6 +385,9 @@ impl Feed {
         }
         if self.language == Language::Hyperliquid {
             self.reader.on_time(now_ns, self.patience.block_ns, on);
+        }
+        while let Some(lost) = self.asking.poll_lost() {
+            on(Said::Message(&Message::TradeGap(lost)));
         }
         self.reader.refresh_depths(self.shown_depth);
         self.renew_books(now_ns);
@@ -390,6 +431,7 @@ impl Feed {
         let good = match request.purpose {
             Purpose::Instruments(index) => self.on_instruments(index, now_ns, body, on),
             Purpose::Book(instrument) => self.on_snapshot(instrument, now_ns, request, body, on),
+            Purpose::Trades(instrument, first) => self.on_trades(instrument, first, now_ns, body, on),
         };
         if !good {
             self.malformed += 1;
@@ -426,6 +468,44 @@ impl Feed {
         for info in &infos {
             self.reader.set_instrument(info);
             on(Said::Message(&Message::Instrument(*info)));
+        }
+        true
+    }
+
+    /// Trades that were missed: those that came are told, for those that did not the venue is asked again, or they are told to
+    /// be lost.
+    fn on_trades(
+        &mut self,
+        instrument: InstrumentId,
+        first: u64,
+        now_ns: u64,
+        body: &[u8],
+        on: &mut dyn FnMut(Said<'_>),
+    ) -> bool {
+        let Some(missed) = self.asking.missed_trades(instrument, first) else { return true };
+        let told = self.trades.entry(instrument).or_default();
+        let mut next = first;
+        let read = self.reader.trades(instrument, body, now_ns, &mut |trade| {
+            let id = trade.trade_id.get();
+            if !(first..=missed.last_trade_id.get()).contains(&id) {
+                return;
+            }
+            next = next.max(id + 1);
+            if told.remember(id) {
+                on(Said::Message(&Message::Trade { trade: *trade, past: true }));
+            }
+        });
+        if read.is_err() {
+            return false;
+        }
+        self.asking.has_trades(instrument, first);
+        if next <= missed.last_trade_id.get() {
+            let rest = TradeGap { first_trade_id: next.into(), ..missed };
+            // Where some came, the others may come too.
+            let lost = if next > first { self.asking.want_trades(rest, now_ns) } else { Some(rest) };
+            if let Some(lost) = lost {
+                on(Said::Message(&Message::TradeGap(lost)));
+            }
         }
         true
     }
@@ -535,28 +615,9 @@ fn subscription_of(message: &Message<'_>) -> Option<Subscription> {
         Message::Mark(update) if update.funding.is_some() => (Channel::Funding, update.instrument),
         Message::Mark(update) => (Channel::Mark, update.instrument),
         Message::OpenInterest(interest) => (Channel::OpenInterest, interest.instrument),
-        Message::Liquidation(_) | Message::Instrument(_) | Message::Status(_) => return None,
+        Message::TradeGap(_) | Message::Liquidation(_) | Message::Instrument(_) | Message::Status(_) => return None,
         Message::Reply(_) | Message::Ignored { .. } => return None,
     })
-}
-
-/// Whether a trade was not told yet; remembers it.
-fn is_new(
-    trades: &mut BTreeMap<InstrumentId, (VecDeque<u64>, BTreeSet<u64>)>,
-    instrument: InstrumentId,
-    id: u64,
-) -> bool {
-    let (order, known) = trades.entry(instrument).or_default();
-    if !known.insert(id) {
-        return false;
-    }
-    order.push_back(id);
-    while order.len() > REMEMBERED_TRADES
-        && let Some(oldest) = order.pop_front()
-    {
-        known.remove(&oldest);
-    }
-    true
 }
 
 /// Tells the candle before as closed, where this one begins later and the venue did not say so.

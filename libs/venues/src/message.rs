@@ -3,7 +3,9 @@
 //! A venue's `parse` module turns frames into these, one pass, in place: nothing is allocated for a field, levels lie in
 //! buffers that are used again. Prices and quantities have the digits that the venue printed.
 
-use mesh_types::market::{Candle, InstrumentInfo, Liquidation, Mark, OpenInterest, Quote, Trade, VenueStatus};
+use mesh_types::market::{
+    Candle, InstrumentInfo, Liquidation, Mark, OpenInterest, Quote, Trade, TradeGap, VenueStatus,
+};
 use mesh_types::{Decimal64, InstrumentId};
 
 /// A price and a quantity as printed.
@@ -19,6 +21,8 @@ pub enum Message<'a> {
         /// True where it is history that came with the subscription, and may have been seen before.
         past: bool,
     },
+    /// Trades that were missed.
+    TradeGap(TradeGap),
     /// Best bid and ask. A side that is empty has price and quantity 0.
     Quote(Quote),
     /// A candle; closed only where the venue says so.
@@ -54,6 +58,7 @@ impl Message<'_> {
     pub const fn kind(&self) -> &str {
         match self {
             Self::Trade { .. } => "trade",
+            Self::TradeGap(_) => "trade_gap",
             Self::Quote(_) => "quote",
             Self::Candle { .. } => "candle",
             Self::Mark(update) if update.mark.is_none() && update.index.is_none() => "funding",

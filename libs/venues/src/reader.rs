@@ -11,7 +11,7 @@ use mesh_types::{BookHealth, InstrumentError, InstrumentId, Side, Venue};
 
 use crate::binance::depth::DepthBook;
 use crate::binance::event::{Depth, DepthUpdate, Event};
-use crate::binance::{Market, convert, instruments, parse, subscribe};
+use crate::binance::{Market, answers, convert, instruments, parse, subscribe};
 use crate::books::{Books, ChannelBook, Outcome};
 use crate::json::{JsonError, Scanner};
 use crate::message::{BookUpdate, Continuity, Funding, MarkUpdate, Message, PriceLevel, Reply};
@@ -403,6 +403,26 @@ impl Reader {
             on(Said::Message(&Message::Instrument(*info)));
         }
         Ok(())
+    }
+
+    /// Reads trades of the past as Binance gives them over HTTP.
+    ///
+    /// # Errors
+    /// When they are none, with the place; trades before it have been told.
+    pub fn trades(
+        &self,
+        instrument: InstrumentId,
+        body: &[u8],
+        received_ns: u64,
+        on: &mut dyn FnMut(&mesh_types::market::Trade),
+    ) -> Result<(), JsonError> {
+        let Parsers::Binance(market, _) = &self.language else { return Ok(()) };
+        let symbol = instrument.symbol();
+        answers::trades(body, symbol.as_ref().map_or("", |symbol| symbol.as_str()), |trade| {
+            if let Ok(trade) = convert::trade(*market, trade, received_ns) {
+                on(&trade);
+            }
+        })
     }
 
     /// Reads a list of instruments as the venue gives it over HTTP: `exchangeInfo`, `AssetPairs`, `instruments`, `meta`,

@@ -291,7 +291,7 @@ impl Market {
         link.connection = next.connection;
         link.renew_ns = if link.connection.is_open() { renew_ns } else { u64::MAX };
         // What the new one was told of the past, and the old one had not told, was missed.
-        for message in &next.successor.take_over(&mut link.feed) {
+        for message in &next.successor.take_over(&mut link.feed, now_ns) {
             tell(published, Said::Message(message), true, now_ns, context);
         }
         for view in link.feed.reader().books() {
@@ -458,7 +458,8 @@ impl Market {
                 feed.on_answer(received_ns, &request, &body, &mut |told| {
                     // Books of one that is to take over are not shown yet.
                     if !is_next || matches!(told, Said::Message(_)) {
-                        tell(published, told, false, received_ns, context);
+                        // Trades of the past are only asked for where they were missed.
+                        tell(published, told, true, received_ns, context);
                     }
                 });
                 if feed.malformed() > malformed {
@@ -617,6 +618,10 @@ fn tell(
     match message {
         Told::Trade { past: true, .. } if !resumed => {}
         Told::Trade { trade, .. } if published.contains_key(&trade.instrument) => drop(context.emit(trade)),
+        Told::TradeGap(gap) if published.contains_key(&gap.instrument) => {
+            context.count("trade_gaps", 1);
+            context.emit(gap);
+        }
         Told::Quote(quote) if published.contains_key(&quote.instrument) => drop(context.emit(quote)),
         Told::Candle { candle, past } => {
             let Some(published) = published.get_mut(&candle.instrument) else { return };

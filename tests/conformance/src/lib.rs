@@ -12,7 +12,7 @@ use mesh_adapter::wire;
 use mesh_book::MirrorBook;
 use mesh_codec::packet::{FIRST_PACKET_SEQUENCE, PacketHead};
 use mesh_codec::{FrameBuilder, Message, packet};
-use mesh_types::market::{BookDelta, BookSnapshot, Quote, Trade};
+use mesh_types::market::{BookDelta, BookSnapshot, Quote, Trade, TradeGap};
 use mesh_types::system::ExternalRequest;
 use mesh_types::{BookHealth, InstrumentId, SourceId};
 
@@ -59,6 +59,8 @@ pub struct World<A> {
     pub quotes: BTreeMap<InstrumentId, Quote>,
     /// Ids of the trades that were told, in order.
     pub trades: BTreeMap<InstrumentId, Vec<u64>>,
+    /// Trades that were told to be missed.
+    pub gaps: BTreeMap<InstrumentId, Vec<TradeGap>>,
     /// Messages by the name of their body.
     pub counts: BTreeMap<&'static str, u64>,
     /// How often a consumer's book was live after a message, and how often not.
@@ -78,6 +80,7 @@ impl<A: Actor> World<A> {
             books: BTreeMap::new(),
             quotes: BTreeMap::new(),
             trades: BTreeMap::new(),
+            gaps: BTreeMap::new(),
             counts: BTreeMap::new(),
             live: (0, 0),
             digest: Digest::default(),
@@ -115,9 +118,34 @@ impl<A: Actor> World<A> {
         connect.into_iter().map(|ask| (ask.stream, ask.text)).collect()
     }
 
+    /// Each trade was told once, and those that were not are told to be missed. Answers with how many are.
+    pub fn account_for_trades(&self) -> u64 {
+        let mut missed = 0;
+        for (instrument, ids) in &self.trades {
+            let mut sorted = ids.clone();
+            sorted.sort_unstable();
+            for pair in sorted.windows(2) {
+                assert!(pair[0] < pair[1], "{instrument}: trade {} was told twice", pair[0]);
+                let gaps = self.gaps.get(instrument).into_iter().flatten();
+                let left_out = pair[0] + 1..pair[1];
+                let told = |id: u64| {
+                    gaps.clone().any(|gap| {
+                        let (first, last) = (gap.first_trade_id.get(), gap.last_trade_id.get());
+                        first == 0 || (first..=last).contains(&id)
+                    })
+                };
+                for id in left_out {
+                    assert!(told(id), "{instrument}: trade {id} was lost in silence");
+                    missed += 1;
+                }
+            }
+        }
+        missed
+    }
+
     /// A consumer hears what was said.
     fn hear(&mut self) {
-        let Self { cell, asked, books, quotes, trades, counts, live, digest, .. } = self;
+        let Self { cell, asked, books, quotes, trades, gaps, counts, live, digest, .. } = self;
         for (_, message) in cell.outbox().frames() {
             let message = message.expect("a message");
             *digest = core::mem::take(digest).bytes(message.frame());
@@ -142,6 +170,9 @@ impl<A: Actor> World<A> {
                 }
                 if let Some(trade) = message.get::<Trade>() {
                     trades.entry(trade.instrument).or_default().push(trade.trade_id.get());
+                }
+                if let Some(gap) = message.get::<TradeGap>() {
+                    gaps.entry(gap.instrument).or_default().push(*gap);
                 }
                 continue;
             };

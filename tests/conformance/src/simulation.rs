@@ -65,6 +65,12 @@ pub struct Simulation {
     pub times_to_live_ns: Vec<u64>,
     /// The venue cuts a connection off after this time.
     pub life_ns: u64,
+    /// The venue's clock is ahead by so much.
+    ahead_ns: u64,
+    /// The venue takes no connection.
+    pub refuses: bool,
+    /// How often a connection was asked for.
+    pub connects: u64,
     opened_ns: BTreeMap<u32, u64>,
 }
 
@@ -76,6 +82,11 @@ impl Simulation {
 
     /// The same with other settings; symbols and depth are the simulation's.
     pub fn with<E: Exchange>(seed: u64, settings: Settings<E>) -> Self {
+        Self::at::<E>(seed, settings, 0)
+    }
+
+    /// The same with a venue whose clock is ahead.
+    pub fn at<E: Exchange>(seed: u64, settings: Settings<E>, ahead_ns: u64) -> Self {
         let now_ns = 1_800_000_000_000 * MS_NS;
         let language = E::PLACES.first().expect("a market").language;
         let protocol = match language {
@@ -85,7 +96,7 @@ impl Simulation {
             Language::Binance(_) => None,
         };
         let simulated = simvenue::settings::Settings { seed, history_s: 60, ..simvenue::settings::Settings::default() };
-        let venue = build::venue(&simulated, now_ns).expect("a venue");
+        let venue = build::venue(&simulated, now_ns + ahead_ns).expect("a venue");
         let mut followed = Vec::new();
         let mut symbols = Vec::new();
         for (index, instrument) in venue.instruments().iter().enumerate() {
@@ -110,15 +121,32 @@ impl Simulation {
             down_ns: BTreeMap::new(),
             times_to_live_ns: Vec::new(),
             life_ns: u64::MAX,
+            ahead_ns,
+            refuses: false,
+            connects: 0,
             opened_ns: BTreeMap::new(),
         };
-        simulation.remember(now_ns - STEP_NS);
+        simulation.remember(now_ns + ahead_ns - STEP_NS);
         simulation
     }
 
     /// Switches a fault.
     pub fn fault(&mut self, fault: Fault, rule: Rule) {
         self.state.venue.faults.set(&BTreeMap::from([(fault, rule)]));
+    }
+
+    /// A frame that the venue never sends comes on every connection.
+    pub fn inject(&mut self, frame: &[u8]) {
+        let streams: Vec<u32> = self.mailboxes.keys().copied().collect();
+        streams.into_iter().for_each(|stream| self.world.packet(stream, wire::TEXT, frame));
+    }
+
+    /// Ends every connection.
+    pub fn hang_up(&mut self) {
+        for (stream, mailbox) in core::mem::take(&mut self.mailboxes) {
+            self.state.hub.leave(mailbox.id);
+            self.world.packet(stream, wire::DISCONNECTED, b"the venue hung up");
+        }
     }
 
     /// How often a fault was made.
@@ -132,7 +160,7 @@ impl Simulation {
             let now_ns = self.world.now_ns + TICK_NS;
             self.world.at(now_ns);
             let before_ns = self.state.venue.source().next_ns();
-            self.state.advance(now_ns, &self.status);
+            self.state.advance(now_ns + self.ahead_ns, &self.status);
             let after_ns = self.state.venue.source().next_ns();
             if after_ns != before_ns {
                 self.remember(after_ns.unwrap_or(now_ns).saturating_sub(STEP_NS));
@@ -169,9 +197,14 @@ impl Simulation {
     }
 
     fn carry_out(&mut self, ask: &Asked) {
-        let now_ns = self.world.now_ns;
+        let now_ns = self.world.now_ns + self.ahead_ns;
         match ask.kind {
+            wire::CONNECT if self.refuses => {
+                self.connects += 1;
+                self.world.packet(ask.stream, wire::DISCONNECTED, b"refused");
+            }
             wire::CONNECT => {
+                self.connects += 1;
                 let (mailbox, greeting) = match self.protocol {
                     None => (self.state.hub.join(binance::session::Session::new([], true)), None),
                     Some(protocol) => {
@@ -185,7 +218,7 @@ impl Simulation {
                     self.state.hub.tell(mailbox.id, greeting);
                 }
                 self.mailboxes.insert(ask.stream, mailbox);
-                self.opened_ns.insert(ask.stream, now_ns);
+                self.opened_ns.insert(ask.stream, self.world.now_ns);
                 self.world.packet(ask.stream, wire::CONNECTED, b"");
             }
             wire::CLOSE => {

@@ -155,7 +155,7 @@ pub fn cases() -> Vec<Case> {
     }
     list! {
         fixed:
-            Trade Quote Candle Mark OpenInterest Liquidation InstrumentInfo VenueStatus PoolSwap PoolState PoolLiquidity
+            Trade TradeGap Quote Candle Mark OpenInterest Liquidation InstrumentInfo VenueStatus PoolSwap PoolState PoolLiquidity
             Block Features ChainEvent
             Signal Decision Arbitrage EventBias Prediction
             OrderRequest OrderCancel OrderReplace OrderAccepted OrderRejected Fill OrderCancelled Position Balance

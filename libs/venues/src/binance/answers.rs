@@ -3,7 +3,7 @@
 
 use mesh_types::Decimal64;
 
-use super::event::Kline;
+use super::event::{Kline, Trade};
 use super::time_ns;
 use crate::json::{JsonError, Scanner};
 
@@ -42,6 +42,50 @@ pub fn klines<'a>(
         let [open, high, low, close, volume] = prices;
         let closed = end_ns < now_ns;
         on(&Kline { symbol, interval, open_ns, open, high, low, close, volume, trade_count, closed, event_ns: end_ns });
+        Ok(())
+    })?;
+    scanner.end()
+}
+
+/// `GET /api/v3/historicalTrades` of spot, `/fapi/v1/aggTrades` and `/dapi/v1/aggTrades` of futures: calls `on` with each trade,
+/// oldest first. The answer does not name the symbol.
+///
+/// # Errors
+/// When it is not what the venue sends, with the place; trades before it have been told.
+pub fn trades<'a>(body: &[u8], symbol: &'a str, mut on: impl FnMut(&Trade<'a>)) -> Result<(), JsonError> {
+    let mut scanner = Scanner::new(body);
+    scanner.array(|s| {
+        let start = *s;
+        let (mut id, mut price, mut quantity, mut time, mut maker, mut aggregated) =
+            (None, None, None, None, None, false);
+        s.object(|s, key| {
+            match key {
+                b"id" => id = Some(s.unsigned()?),
+                b"a" => (id, aggregated) = (Some(s.unsigned()?), true),
+                b"price" | b"p" => price = Some(s.decimal()?),
+                b"qty" | b"q" => quantity = Some(s.decimal()?),
+                b"time" | b"T" => time = Some(time_ns(s.unsigned()?)),
+                b"isBuyerMaker" | b"m" => maker = Some(s.boolean()?),
+                _ => drop(s.skip()?),
+            }
+            Ok(())
+        })?;
+        let (Some(id), Some(price), Some(quantity), Some(trade_ns), Some(buyer_is_maker)) =
+            (id, price, quantity, time, maker)
+        else {
+            return Err(start.error("a trade with id, price, quantity, time and maker"));
+        };
+        on(&Trade {
+            symbol,
+            aggregated,
+            id,
+            price,
+            quantity,
+            buyer_is_maker,
+            on_market: true,
+            trade_ns,
+            event_ns: trade_ns,
+        });
         Ok(())
     })?;
     scanner.end()

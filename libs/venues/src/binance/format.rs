@@ -210,6 +210,15 @@ pub fn klines(market: Market, symbol: &str, interval: &str, start_ms: Option<u64
     request
 }
 
+/// Trades from this id on, oldest first, at most 1000: one by one on spot, aggregates on futures.
+pub fn trades_from(market: Market, symbol: &str, first_id: u64) -> Request {
+    let at = path(market, ["/api/v3/historicalTrades", "/fapi/v1/aggTrades", "/dapi/v1/aggTrades"]);
+    let weight = if market == Market::Spot { 25 } else { 20 };
+    let mut request = Request::new(Method::Get, at, Security::Public, weight);
+    request.query.push("symbol", symbol).push("fromId", first_id).push("limit", 1_000);
+    request
+}
+
 /// An order to be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewOrder<'a> {

@@ -205,3 +205,71 @@ fn prices_that_leave_what_the_snapshot_told_of_want_another_one() {
     assert_eq!(change(&mut feed, NOW + SECOND_NS, 12, 12), [BookHealth::Live], "the old one goes on");
     assert!(feed.poll_request(NOW + SECOND_NS).is_some());
 }
+
+fn trade(feed: &mut Feed, now_ns: u64, id: u64) -> Vec<String> {
+    let frame = format!(
+        r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":5,"s":"BTCUSDT","t":{id},"p":"1.0","q":"1","T":{id},"m":true,"M":true}}}}"#
+    );
+    let mut said = vec![];
+    feed.on_frame(now_ns, frame.as_bytes(), &mut |what| said.extend(trades(&what)));
+    said
+}
+
+/// Trades and gaps as text.
+fn trades(said: &Said<'_>) -> Option<String> {
+    match said {
+        Said::Message(Message::Trade { trade, .. }) => Some(trade.trade_id.get().to_string()),
+        Said::Message(Message::TradeGap(gap)) => {
+            Some(format!("{}..={} lost", gap.first_trade_id.get(), gap.last_trade_id.get()))
+        }
+        _ => None,
+    }
+}
+
+fn old_trades(ids: &[u64]) -> String {
+    let row = |id: &u64| format!(r#"{{"id":{id},"price":"1.0","qty":"1","time":{id},"isBuyerMaker":true}}"#);
+    format!("[{}]", ids.iter().map(row).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn trades_that_were_missed_are_asked_for_and_told_once() {
+    let mut feed = feed(SPOT, &[(Channel::Trades, "binance:spot:BTCUSDT")]);
+    feed.on_open(NOW);
+    assert_eq!(trade(&mut feed, NOW, 7), ["7"]);
+    feed.on_close();
+    feed.on_open(NOW);
+    assert_eq!(trade(&mut feed, NOW, 11), ["11"], "8 to 10 came while nobody listened");
+    let request = feed.poll_request(NOW).expect("a request");
+    assert_eq!(request.path, "/api/v3/historicalTrades?symbol=BTCUSDT&fromId=8&limit=1000");
+    let mut said = vec![];
+    feed.on_answer(NOW, &request, old_trades(&[8, 9]).as_bytes(), &mut |what| said.extend(trades(&what)));
+    assert_eq!(said, ["8", "9"]);
+    let request = feed.poll_request(NOW).expect("the rest");
+    assert!(request.path.contains("fromId=10&"), "{}", request.path);
+    feed.on_answer(NOW, &request, old_trades(&[10, 11, 12]).as_bytes(), &mut |what| said.extend(trades(&what)));
+    assert_eq!(said, ["8", "9", "10"], "11 was told, and 12 was not missed");
+    assert_eq!(trade(&mut feed, NOW, 12), ["12"]);
+    assert_eq!(feed.poll_request(NOW), None);
+}
+
+#[test]
+fn trades_that_can_t_be_had_are_told_to_be_lost() {
+    let mut feed = feed(SPOT, &[(Channel::Trades, "binance:spot:BTCUSDT")]);
+    feed.on_open(NOW);
+    trade(&mut feed, NOW, 7);
+    trade(&mut feed, NOW, 11);
+    let request = feed.poll_request(NOW).expect("a request");
+    let mut said = vec![];
+    feed.on_answer(NOW, &request, b"[]", &mut |what| said.extend(trades(&what)));
+    assert_eq!(said, ["8..=10 lost"]);
+    trade(&mut feed, NOW, 15);
+    let mut now = NOW;
+    for _ in 0..5 {
+        let request = feed.poll_request(now).expect("a request");
+        feed.on_failure(now, &request, 503, 0);
+        now += 60 * SECOND_NS;
+    }
+    assert_eq!(feed.poll_request(now), None);
+    feed.on_time(now, &mut |what| said.extend(trades(&what)));
+    assert_eq!(said, ["8..=10 lost", "12..=14 lost"]);
+}

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use mesh_types::market::TradeGap;
 use mesh_types::{InstrumentId, InstrumentKind};
 
 use super::{Channel, SECOND_NS, Subscription};
@@ -16,6 +17,9 @@ const REFRESH_NS: u64 = 3_600 * SECOND_NS;
 const PAUSES_NS: (u64, u64) = (SECOND_NS, 60 * SECOND_NS);
 /// How long nothing is asked after a refusal that does not say for how long: of one that asks too much, and of one banned.
 const BACK_OFF_S: (u64, u64) = (60, 120);
+/// Stretches of missed trades that are asked for at the same time, and how often each.
+const MAX_MISSED: usize = 64;
+const MAX_TRIES: u32 = 5;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +28,8 @@ pub enum Purpose {
     Instruments(usize),
     /// The snapshot of a book.
     Book(InstrumentId),
+    /// Trades that were missed, from this id on.
+    Trades(InstrumentId, u64),
 }
 
 /// A request over HTTP.
@@ -75,6 +81,9 @@ pub(super) struct Asking {
     depth: usize,
     lists: Vec<(Request, Due)>,
     books: BTreeMap<InstrumentId, Due>,
+    /// Stretches of trades that were missed, and how often each was asked for.
+    trades: Vec<(TradeGap, Due, u32)>,
+    lost: Vec<TradeGap>,
     paused_until_ns: u64,
 }
 
@@ -84,7 +93,15 @@ impl Asking {
         let followed = subscriptions.iter().filter(|(channel, _)| *channel == Channel::Instruments);
         let instruments: Vec<InstrumentId> = followed.map(|(_, instrument)| *instrument).collect();
         let lists = lists(language, &instruments).into_iter().map(|request| (request, Due::at(0))).collect();
-        Self { language, depth, lists, books: BTreeMap::new(), paused_until_ns: 0 }
+        Self {
+            language,
+            depth,
+            lists,
+            books: BTreeMap::new(),
+            trades: Vec::new(),
+            lost: Vec::new(),
+            paused_until_ns: 0,
+        }
     }
 
     /// The lists are asked for when another connection would have asked for them.
@@ -105,6 +122,38 @@ impl Asking {
         self.books.remove(&instrument);
     }
 
+    /// Trades were missed: they are asked for where the venue can be asked; else the answer is that they are lost.
+    pub(super) fn want_trades(&mut self, missed: TradeGap, now_ns: u64) -> Option<TradeGap> {
+        if !matches!(self.language, Language::Binance(_)) || self.trades.len() >= MAX_MISSED {
+            return Some(missed);
+        }
+        self.trades.push((missed, Due::at(now_ns), 0));
+        None
+    }
+
+    /// The stretch that begins with this trade, where it is asked for.
+    pub(super) fn missed_trades(&self, instrument: InstrumentId, first: u64) -> Option<TradeGap> {
+        self.trades.iter().map(|(missed, ..)| *missed).find(|missed| is_at(missed, instrument, first))
+    }
+
+    /// That stretch is asked for no more.
+    pub(super) fn has_trades(&mut self, instrument: InstrumentId, first: u64) {
+        self.trades.retain(|(missed, ..)| !is_at(missed, instrument, first));
+    }
+
+    /// Trades that were asked for in vain.
+    pub(super) fn poll_lost(&mut self) -> Option<TradeGap> {
+        self.lost.pop()
+    }
+
+    /// What is asked for goes on with another connection.
+    pub(super) fn inherit_trades(&mut self, old: &mut Self) {
+        self.lost.append(&mut old.lost);
+        for (missed, _, tries) in old.trades.drain(..) {
+            self.trades.push((missed, Due::at(0), tries));
+        }
+    }
+
     /// The connection ended: books start anew, and what is on its way is of no use.
     pub(super) fn closed(&mut self) {
         self.books.clear();
@@ -119,21 +168,28 @@ impl Asking {
             due.asked = true;
             return Some(request.clone());
         }
-        let (instrument, due) = self.books.iter_mut().find(|(_, due)| due.is_due(now_ns))?;
-        due.asked = true;
         let Language::Binance(market) = self.language else { return None };
-        let request = format::depth(market, instrument.symbol()?.as_str(), self.depth);
-        Some(Request {
-            path: request.public_target(),
-            body: None,
-            weight: request.weight,
-            purpose: Purpose::Book(*instrument),
-        })
+        // Books come first.
+        let (request, purpose) = match self.books.iter_mut().find(|(_, due)| due.is_due(now_ns)) {
+            Some((instrument, due)) => {
+                due.asked = true;
+                (format::depth(market, instrument.symbol()?.as_str(), self.depth), Purpose::Book(*instrument))
+            }
+            None => {
+                let (missed, due, _) = self.trades.iter_mut().find(|(_, due, _)| due.is_due(now_ns))?;
+                due.asked = true;
+                let (instrument, first) = (missed.instrument, missed.first_trade_id.get());
+                let request = format::trades_from(market, instrument.symbol()?.as_str(), first);
+                (request, Purpose::Trades(instrument, first))
+            }
+        };
+        Some(Request { path: request.public_target(), body: None, weight: request.weight, purpose })
     }
 
     /// When the next one is due, ns since the Unix epoch.
     pub(super) fn due_ns(&self) -> u64 {
-        let all = self.lists.iter().map(|(_, due)| due).chain(self.books.values());
+        let trades = self.trades.iter().map(|(_, due, _)| due);
+        let all = self.lists.iter().map(|(_, due)| due).chain(self.books.values()).chain(trades);
         let next = all.filter(|due| !due.asked).map(|due| due.at_ns).min();
         next.unwrap_or(u64::MAX).max(self.paused_until_ns)
     }
@@ -150,9 +206,21 @@ impl Asking {
         let due = match purpose {
             Purpose::Instruments(index) => self.lists.get_mut(index).map(|(_, due)| due),
             Purpose::Book(instrument) => self.books.get_mut(&instrument),
+            Purpose::Trades(instrument, first) => return self.failed_trades(instrument, first, now_ns),
         };
         if let Some(due) = due {
             due.failed(now_ns);
+        }
+    }
+
+    fn failed_trades(&mut self, instrument: InstrumentId, first: u64, now_ns: u64) {
+        let Some(at) = self.trades.iter().position(|(missed, ..)| is_at(missed, instrument, first)) else { return };
+        let Some((missed, due, tries)) = self.trades.get_mut(at) else { return };
+        due.failed(now_ns);
+        *tries += 1;
+        if *tries >= MAX_TRIES {
+            self.lost.push(*missed);
+            self.trades.remove(at);
         }
     }
 
@@ -160,6 +228,10 @@ impl Asking {
     pub(super) fn pause(&mut self, until_ns: u64) {
         self.paused_until_ns = self.paused_until_ns.max(until_ns);
     }
+}
+
+fn is_at(missed: &TradeGap, instrument: InstrumentId, first: u64) -> bool {
+    missed.instrument == instrument && missed.first_trade_id.get() == first
 }
 
 /// Until when nothing may be asked after an answer of this status; `None` where it does not say so.

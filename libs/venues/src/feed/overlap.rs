@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use mesh_types::market::TradeGap;
 use mesh_types::{BookHealth, InstrumentId};
 
 use super::watch::Stream;
@@ -146,14 +147,18 @@ impl Successor {
     }
 
     /// Takes over from `old`, which goes on as this one; the answer is what only this one has said.
-    pub fn take_over(mut self, old: &mut Feed) -> Vec<Message<'static>> {
+    pub fn take_over(mut self, old: &mut Feed, now_ns: u64) -> Vec<Message<'static>> {
         let is_newer = |(key, message): &(Subscription, Message<'static>)| {
             self.told.get(key).is_none_or(|told| place(message) > place(told))
         };
         let latest = self.latest.into_iter().filter(is_newer).map(|(_, message)| message);
-        let said = self.kept.into_iter().chain(latest).collect();
+        let mut said: Vec<Message<'static>> = self.kept.into_iter().chain(latest).collect();
+        let between = self.first.iter().filter_map(|(instrument, id)| old.missed_before(*instrument, *id, now_ns));
+        let between: Vec<TradeGap> = between.collect();
         core::mem::swap(old, &mut self.feed);
         old.inherit(self.feed);
+        let lost = between.into_iter().filter_map(|missed| old.want_trades(missed, now_ns));
+        said.extend(lost.map(Message::TradeGap));
         said
     }
 }
@@ -186,7 +191,9 @@ const fn owned(message: &Message<'_>) -> Option<Message<'static>> {
         Message::OpenInterest(interest) => Message::OpenInterest(*interest),
         Message::Liquidation(one) => Message::Liquidation(*one),
         Message::Instrument(info) => Message::Instrument(*info),
-        Message::Book(_) | Message::Status(_) | Message::Reply(_) | Message::Ignored { .. } => return None,
+        Message::TradeGap(_) | Message::Book(_) | Message::Status(_) | Message::Reply(_) | Message::Ignored { .. } => {
+            return None;
+        }
     })
 }
 

@@ -76,7 +76,7 @@ fn it_takes_over_once_both_have_met() {
     assert!(next.is_ready(&old, now));
     next.on_frame(now, trade(4).as_bytes(), &old);
     next.on_frame(now, quote(7).as_bytes(), &old);
-    let said = next.take_over(&mut old);
+    let said = next.take_over(&mut old, now);
     let kinds: Vec<&str> = said.iter().map(Message::kind).collect();
     assert_eq!(kinds, ["trade", "quote"], "what the old one had not told");
     assert_eq!(say(&mut old, None, now, &trade(3)), [0; 0], "it knows what was told before it");
@@ -91,7 +91,7 @@ fn a_quote_that_was_told_is_not_told_again() {
     next.on_open(NOW);
     next.on_frame(NOW, quote(7).as_bytes(), &old);
     say(&mut old, Some(&mut next), NOW, &quote(8));
-    assert_eq!(next.take_over(&mut old), []);
+    assert_eq!(next.take_over(&mut old, NOW), []);
 }
 
 proptest! {
@@ -131,7 +131,7 @@ proptest! {
             }
             if next.as_ref().is_some_and(|successor| successor.is_ready(&old, now)) && let Some(successor) = next.take() {
                 taken = true;
-                told.extend(successor.take_over(&mut old).iter().filter_map(|message| match message {
+                told.extend(successor.take_over(&mut old, now).iter().filter_map(|message| match message {
                     Message::Trade { trade, .. } => Some(trade.trade_id.get()),
                     _ => None,
                 }));

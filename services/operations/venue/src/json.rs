@@ -73,7 +73,7 @@ pub(crate) fn message(out: &mut impl Write, message: &Message<'_>, counted: &mut
             }
             return Ok(());
         }
-        Message::Book(_) | Message::Reply(_) | Message::Ignored { .. } => return Ok(()),
+        Message::TradeGap(_) | Message::Book(_) | Message::Reply(_) | Message::Ignored { .. } => return Ok(()),
         _ => counted(message.kind()),
     }
     match message {
@@ -84,7 +84,10 @@ pub(crate) fn message(out: &mut impl Write, message: &Message<'_>, counted: &mut
         Message::Liquidation(body) => liquidation(out, body),
         Message::Instrument(body) => instrument(out, body),
         Message::Status(body) => status(out, body),
-        Message::Mark(_) | Message::Book(_) | Message::Reply(_) | Message::Ignored { .. } => Ok(()),
+        // A recording is read frame by frame: nothing of it is missed here.
+        Message::TradeGap(_) | Message::Mark(_) | Message::Book(_) | Message::Reply(_) | Message::Ignored { .. } => {
+            Ok(())
+        }
     }
 }
 

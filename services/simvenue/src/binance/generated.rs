@@ -1,6 +1,8 @@
 //! The market that the generator makes: several symbols in steps of 100 ms of the venue's clock. All protocols tell of the
 //! same one.
 
+use std::collections::VecDeque;
+
 use mesh_book::Book;
 use mesh_types::Side;
 
@@ -18,6 +20,8 @@ use crate::public::stream::{Moment, Stream};
 use crate::public::{Protocol, hyperliquid};
 
 const SECOND: u64 = 1_000_000_000;
+/// Trades of a symbol that can be asked for.
+const RECENT_TRADES: usize = 10_000;
 /// Further behind than this the clock jumps: the machine slept.
 const MOST_BEHIND_NS: u64 = 10 * SECOND;
 
@@ -26,6 +30,7 @@ struct Symbol {
     public: Vec<Stream>,
     generator: Generator,
     candles: Candles,
+    recent: VecDeque<Trade>,
     streams: Streams,
     fast: Collector,
     slow: Collector,
@@ -45,6 +50,7 @@ impl Generated {
             public: Stream::all(instrument),
             generator: Generator::new(instrument, *price, seed),
             candles: Candles::new(0),
+            recent: VecDeque::new(),
             streams: Streams::new(&instrument.symbol),
             fast: Collector::default(),
             slow: Collector::default(),
@@ -71,6 +77,11 @@ impl Generated {
     /// A symbol's candles.
     pub fn candles(&self, index: usize) -> Option<&Candles> {
         self.symbols.get(index).map(|symbol| &symbol.candles)
+    }
+
+    /// A symbol's trades of late, oldest first.
+    pub fn trades(&self, index: usize) -> Option<&VecDeque<Trade>> {
+        self.symbols.get(index).map(|symbol| &symbol.recent)
     }
 
     /// What a new subscriber of a stream of another protocol is told first, none or one frame; `None` where there is no such
@@ -125,7 +136,7 @@ impl Generated {
 impl Symbol {
     /// One step; answers with what the accounts' orders may have met.
     fn step(&mut self, now_ns: u64, wanted: Wanted<'_>, out: &mut Vec<Frame>) -> (Vec<Trade>, Vec<(Side, i64)>) {
-        let Self { instrument, public, generator, candles, streams, fast, slow } = self;
+        let Self { instrument, public, generator, candles, recent, streams, fast, slow } = self;
         let (mut trades, mut levels) = (Vec::new(), Vec::new());
         candles.on_time(now_ns, |interval, candle| {
             streams.push_kline(interval, candle, true, now_ns, wanted, out);
@@ -135,6 +146,8 @@ impl Symbol {
                 streams.push_trade(&trade, wanted, out);
                 candles.on_trade(&trade, |_, _| {});
                 trades.push(trade);
+                recent.push_back(trade);
+                recent.drain(..recent.len().saturating_sub(RECENT_TRADES));
             }
             Said::Top(top) => streams.push_top(&top, wanted, out),
             Said::Level { id, side, level } => {

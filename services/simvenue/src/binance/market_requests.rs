@@ -98,6 +98,30 @@ impl Venue {
         Ok(Answer::ok(WRITER.klines(&rows)))
     }
 
+    pub(super) fn historical_trades(&self, parameters: &Parameters) -> Result<Answer, Refusal> {
+        let index = self.symbol(parameters)?;
+        let limit = limit(parameters, 500, 1_000)?;
+        let illegal = || Refusal::new(-1100, "Illegal characters found in parameter 'fromId'.");
+        let from: Option<u64> = parameters.get("fromId").map(|text| text.parse().map_err(|_| illegal())).transpose()?;
+        let known = || self.source.trades(index);
+        // Without an id the latest are answered.
+        let skipped = if from.is_some() { 0 } else { known().count().saturating_sub(limit) };
+        let wanted = known().filter(|trade| from.is_none_or(|from| trade.id >= from)).skip(skipped).take(limit);
+        let rows: Vec<String> = wanted
+            .map(|trade| {
+                format!(
+                    "{{\"id\":{},\"price\":\"{}\",\"qty\":\"{}\",\"time\":{},\"isBuyerMaker\":{},\"isBestMatch\":true}}",
+                    trade.id,
+                    number(trade.price),
+                    number(trade.quantity),
+                    trade.time_ns / 1_000_000,
+                    trade.buyer_is_maker,
+                )
+            })
+            .collect();
+        Ok(Answer::ok(format!("[{}]", rows.join(","))))
+    }
+
     pub(super) fn book_ticker(&self, parameters: &Parameters) -> Result<Answer, Refusal> {
         if parameters.get("symbol").is_some() {
             let index = self.symbol(parameters)?;

@@ -8,6 +8,7 @@ use super::Frame;
 use super::frames::Wanted;
 use super::generated::Generated;
 use super::played::Played;
+use crate::core::Trade;
 use crate::core::candles::Candles;
 use crate::core::exchange::Exchange;
 use crate::core::recording::Line;
@@ -117,6 +118,15 @@ impl Source {
             Self::Generated(generated) => generated.candles(index),
             Self::Tape(tape) => tape.played.candles(index),
         }
+    }
+
+    /// A symbol's trades of late, oldest first; a recording keeps none.
+    pub fn trades(&self, index: usize) -> impl Iterator<Item = &Trade> {
+        let trades = match self {
+            Self::Generated(generated) => generated.trades(index),
+            Self::Tape(_) => None,
+        };
+        trades.into_iter().flatten()
     }
 
     /// Comes to `now_ns`. True where the venue has started again: nothing continues what was said before.

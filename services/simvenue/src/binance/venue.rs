@@ -160,6 +160,7 @@ impl Venue {
             }
             (_, "/api/v3/exchangeInfo" | "/api/v3/account") => 20,
             (_, "/api/v3/klines") => 2,
+            (_, "/api/v3/historicalTrades") => 25,
             (_, "/api/v3/ticker/bookTicker") => {
                 if has("symbol") {
                     2
@@ -193,6 +194,7 @@ impl Venue {
             ("GET", "/api/v3/exchangeInfo") => self.exchange_info(parameters, request.now_ns),
             ("GET", "/api/v3/depth") => self.depth(parameters),
             ("GET", "/api/v3/klines") => self.klines(parameters),
+            ("GET", "/api/v3/historicalTrades") => self.historical_trades(parameters),
             ("GET", "/api/v3/ticker/bookTicker") => self.book_ticker(parameters),
             ("POST", "/api/v3/order") => self.place_order(request),
             ("POST", "/api/v3/order/test") => self.test_order(request),
