@@ -165,7 +165,7 @@ fn topology_text(venue: &Venue, load: Load, setup: Setup, orders: &Path, receive
 /// Nothing stops an order, and entries wait for no others.
 const PORTFOLIO: &str = "entry_notional = 500
 selection_window_ms = 0
-entries_per_window = 1000
+entries_per_bar = 1000
 silence_ms = 3600000
 
 [process.settings.risk]
