@@ -19,7 +19,7 @@ const ASKED: f64 = 1e5;
 
 /// PTX instructions a configuration-bar of this load, as `a_usual_study_costs_few_instructions` of services/research/sweep
 /// counts them. A card does more for some of them, and threads of a warp wait for each other: the floor is below any rate.
-const INSTRUCTIONS: f64 = 83.0;
+const INSTRUCTIONS: f64 = 75.0;
 
 pub(super) fn run(bench: &Bench<'_>, rules: &RunRules) -> Outcome<()> {
     let gpu = match Gpu::open() {
