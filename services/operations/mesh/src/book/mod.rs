@@ -99,14 +99,18 @@ fn once(layout: &Layout, instrument: InstrumentId, options: &Options) -> Outcome
     if ladder.book.health() == BookHealth::Live { Ok(()) } else { Err(Failure::Silent) }
 }
 
-/// A line for each change, until the reader or the user ends it.
+/// A line for each change, until the reader or the user ends it; from the first live book on that is said now, or from what
+/// there is where none becomes live in time.
 fn lines(layout: &Layout, instrument: InstrumentId, depth: usize) -> Outcome {
     let mut ladder = Ladder::new(instrument);
     let mut console = Console::new();
     let mut failed = None;
-    let deadline = Instant::now() + PATIENCE;
+    let (mut all_kept, mut begun, deadline) = (false, false, Instant::now() + PATIENCE);
     feed::follow(layout, "book", Domain::Market, &wanted(instrument), &mut |seen| {
-        if on(&mut ladder, &seen) {
+        let changed = on(&mut ladder, &seen);
+        begun |= changed && all_kept && ladder.book.health() == BookHealth::Live || Instant::now() > deadline;
+        all_kept |= matches!(seen, Seen::AllLastValues);
+        if changed && begun {
             failed = console.json(&ladder.to_json(depth)).and_then(|()| console.flush()).err();
         }
         let nothing = ladder.updates == 0 && Instant::now() > deadline;

@@ -1,7 +1,7 @@
 //! From a ladder to lines, for a terminal of any size. No terminal here.
 
 use mesh_book::Level;
-use mesh_types::{BookHealth, Decimal64, Side};
+use mesh_types::{BookHealth, Decimal64, Rounding, Side};
 
 use super::ladder::Ladder;
 use crate::console::{Tone, nanoseconds, plain};
@@ -22,13 +22,14 @@ pub(super) fn render(ladder: &Ladder, now_ns: u64, width: usize, height: usize) 
     let bids: Vec<Level> = book.bids().take(levels).collect();
     let asks: Vec<Level> = book.asks().take(levels).collect();
     let most = bids.iter().chain(&asks).map(|level| level.quantity).max().unwrap_or(0);
+    let digits = Digits::of(ladder, &bids, &asks);
     let bar = Bar { most, length: width.saturating_sub(NUMBERS).min(LONGEST_BAR) };
     let mut lines = vec![title(ladder, now_ns), figures(ladder)];
     let heading = format!("{:>16} {:>16} {:>16}", "price", "quantity", "in all");
     lines.push(vec![(Tone::Dim, heading)]);
-    lines.extend(side(ladder, &asks, Tone::Bad, &bar).into_iter().rev());
-    lines.push(spread(ladder));
-    lines.extend(side(ladder, &bids, Tone::Good, &bar));
+    lines.extend(side(ladder, &asks, Tone::Bad, &bar, &digits).into_iter().rev());
+    lines.push(spread(ladder, &digits));
+    lines.extend(side(ladder, &bids, Tone::Good, &bar, &digits));
     lines.truncate(height.saturating_sub(1));
     lines.push(vec![(Tone::Dim, "q quits".to_owned())]);
     lines.truncate(height);
@@ -50,17 +51,42 @@ impl Bar {
     }
 }
 
+/// Decimals that say something in what is shown.
+struct Digits {
+    price: i8,
+    quantity: i8,
+}
+
+impl Digits {
+    fn of(ladder: &Ladder, bids: &[Level], asks: &[Level]) -> Self {
+        let exponents = ladder.exponents();
+        let levels = || bids.iter().chain(asks);
+        let finest = |values: &mut dyn Iterator<Item = Decimal64>| {
+            values.map(|value| value.normalized().exponent).min().unwrap_or(0).min(0)
+        };
+        Self {
+            price: finest(&mut levels().map(|level| exponents.price(*level))),
+            quantity: finest(&mut levels().map(|level| exponents.quantity(*level))),
+        }
+    }
+}
+
+fn with_digits(value: Decimal64, exponent: i8) -> String {
+    value.rescale(exponent, Rounding::Floor).unwrap_or(value).to_string()
+}
+
 /// Levels with what is offered up to each, best first.
-fn side(ladder: &Ladder, levels: &[Level], tone: Tone, bar: &Bar) -> Vec<Line> {
+fn side(ladder: &Ladder, levels: &[Level], tone: Tone, bar: &Bar, digits: &Digits) -> Vec<Line> {
     let exponents = ladder.exponents();
     let mut sum = 0i64;
     let mut lines = Vec::new();
     for level in levels {
         sum = sum.saturating_add(level.quantity);
         let in_all = Decimal64::new(sum, exponents.quantity);
-        let numbers = format!(" {:>16} {:>16} ", exponents.quantity(*level).to_string(), in_all.to_string());
+        let quantity = with_digits(exponents.quantity(*level), digits.quantity);
+        let numbers = format!(" {quantity:>16} {:>16} ", with_digits(in_all, digits.quantity));
         lines.push(vec![
-            (tone, format!("{:>16}", exponents.price(*level).to_string())),
+            (tone, format!("{:>16}", with_digits(exponents.price(*level), digits.price))),
             (Tone::Plain, numbers),
             (tone, bar.of(level.quantity)),
         ]);
@@ -97,7 +123,7 @@ fn figures(ladder: &Ladder) -> Line {
     vec![(Tone::Plain, text)]
 }
 
-fn spread(ladder: &Ladder) -> Line {
+fn spread(ladder: &Ladder, digits: &Digits) -> Line {
     let book = ladder.book.book();
     let (Some(bid), Some(ask)) = (book.best_bid(), book.best_ask()) else {
         return vec![(Tone::Dim, format!("{:>16}", "one side is empty"))];
@@ -107,7 +133,7 @@ fn spread(ladder: &Ladder) -> Line {
     let middle = (i128::from(bid.price) + i128::from(ask.price)) / 2;
     let points = i64::try_from(i128::from(spread) * 1_000_000 / middle.max(1)).unwrap_or(i64::MAX);
     let spread = Decimal64::new(spread, ladder.exponents().price);
-    vec![(Tone::Dim, format!("{:>16} spread, {} bp", spread.to_string(), Decimal64::new(points, -2)))]
+    vec![(Tone::Dim, format!("{:>16} spread, {} bp", with_digits(spread, digits.price), Decimal64::new(points, -2)))]
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use mesh_candles::interval;
 use mesh_capture::time;
 use mesh_runtime::clock;
 use mesh_store::history::{self, Kept, KeptCandle, Origin};
-use mesh_topology::{Layout, suggest};
+use mesh_topology::Layout;
 use mesh_types::InstrumentId;
 use ratatui::crossterm::terminal;
 use serde_json::{Value, json};
 
+use crate::commands::instruments;
 use crate::console::{Console, Tone, plain};
 use crate::failure::{Failure, Outcome};
 use crate::home::Chosen;
@@ -109,9 +110,10 @@ fn instrument_of(text: &str, kept: &[Kept]) -> Outcome<InstrumentId> {
     if let Some(found) = found.filter(|found| kept.iter().any(|kept| kept.instrument == *found)) {
         return Ok(found);
     }
-    let mut names: Vec<String> = kept.iter().map(|kept| kept.instrument.to_string()).collect();
-    names.dedup();
-    let hint = suggest::hint(text, names.iter().map(String::as_str));
+    let hint = match instruments::meant(kept.iter().map(|kept| kept.instrument), text) {
+        Some(meant) => format!("did you mean {:?}?", meant.to_string()),
+        None => "`./manage.sh candles` lists what is kept".to_owned(),
+    };
     let text = format!("no candles of {text:?} are kept; {hint}");
     Err(if found.is_some() { Failure::bad(text) } else { Failure::usage(text) })
 }

@@ -58,9 +58,9 @@ pub(super) fn render(found: &[KeptCandle], interval_ns: u64, width: usize) -> Ve
     let (Some(first), Some(last)) = (found.first(), found.last()) else { return Vec::new() };
     let (first, last) = (&first.candle, &last.candle);
     let prices =
-        |candle: &Candle| [candle.open, candle.high, candle.low, candle.close].map(|price| price.get().exponent);
+        |candle: &Candle| [candle.open, candle.high, candle.low, candle.close].map(|price| finest(price.get()));
     let price = found.iter().flat_map(|kept| prices(&kept.candle)).min().unwrap_or(0);
-    let volume = found.iter().map(|kept| kept.candle.volume.get().exponent).min().unwrap_or(0);
+    let volume = found.iter().map(|kept| finest(kept.candle.volume.get())).min().unwrap_or(0);
 
     let most = (width.saturating_sub(LABELS).max(1)) as u64;
     let intervals = last.open_ns.get().saturating_sub(first.open_ns.get()) / interval_ns.max(1) + 1;
@@ -86,6 +86,11 @@ pub(super) fn render(found: &[KeptCandle], interval_ns: u64, width: usize) -> Ve
         lines.push(vec![(Tone::Dim, format!("{together} candles in a column"))]);
     }
     lines
+}
+
+/// The exponent of the last digit that says something.
+fn finest(value: Decimal64) -> i8 {
+    value.normalized().exponent.min(0)
 }
 
 fn prices_of(columns: &[Option<Bar>], exponent: i8) -> Vec<Line> {

@@ -74,11 +74,21 @@ pub(crate) fn parse(layout: &Layout, text: &str) -> Outcome<InstrumentId> {
 
 /// Did they mean another?
 pub(crate) fn hint(known: &Known, text: &str) -> String {
-    let names: Vec<String> = known.keys().map(ToString::to_string).collect();
-    match suggest::closest(text, names.iter().map(String::as_str)) {
-        Some(name) => format!("did you mean {name:?}?"),
-        None => "`./manage.sh instruments` lists those of this mesh".to_owned(),
-    }
+    meant(known.keys().copied(), text).map_or_else(
+        || "`./manage.sh instruments` lists those of this mesh".to_owned(),
+        |meant| format!("did you mean {:?}?", meant.to_string()),
+    )
+}
+
+/// The instrument that is likely meant: the nearest symbol, since what stands before it is alike for many.
+pub(crate) fn meant(known: impl Iterator<Item = InstrumentId>, text: &str) -> Option<InstrumentId> {
+    let symbol = |text: &str| text.rsplit(':').next().unwrap_or_default().to_uppercase();
+    let of_symbols: Vec<(String, InstrumentId)> = known.map(|id| (symbol(&id.to_string()), id)).collect();
+    let near = suggest::closest(&symbol(text), of_symbols.iter().map(|(symbol, _)| symbol.as_str()))?.to_owned();
+    let named = of_symbols.into_iter().filter(|(symbol, _)| *symbol == near).map(|(_, id)| id);
+    let place = text.split(':').next().unwrap_or_default();
+    let named: Vec<InstrumentId> = named.collect();
+    named.iter().find(|id| self::place(id) == place).or(named.first()).copied()
 }
 
 fn check_venue(known: &Known, venue: &str) -> Outcome {
@@ -193,6 +203,11 @@ mod tests {
         let refused = check_venue(&known, "binanc").expect_err("no venue");
         assert!(refused.text().is_some_and(|text| text.contains("did you mean \"binance\"?")), "{refused:?}");
         assert_eq!(hint(&known, "binance:spot:BTCUSD"), "did you mean \"binance:spot:BTCUSDT\"?");
+        let both = ["binance:spot:BTCUSDT", "binance:spot:ETHUSDT", "binance:perpetual:BTCUSDT"];
+        let meant = |text| meant(both.iter().map(|id| id.parse().expect("an id")), text).map(|id| id.to_string());
+        assert_eq!(meant("binance:spot:BTCUSD").as_deref(), Some(both[0]));
+        assert_eq!(meant("btcusdt").as_deref(), Some(both[0]));
+        assert_eq!(meant("XX"), None);
         assert_eq!(rows(&[&btc]).len(), 2);
     }
 }

@@ -1,6 +1,6 @@
 //! `mesh venues`: each adapter, how its feed is, and how far its books can be trusted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ const WATCH: Duration = Duration::from_millis(1000);
 struct Heard {
     status: Option<VenueStatus>,
     books: BTreeMap<InstrumentId, BookHealth>,
-    instruments: u64,
+    instruments: BTreeSet<InstrumentId>,
     /// From the venue's time to the reception of its packet, ns; below 0 where the clocks disagree by more.
     delays_ns: Vec<i64>,
 }
@@ -35,8 +35,8 @@ impl Heard {
     fn take(&mut self, message: &Message<'_>) {
         if let Some(status) = message.get::<VenueStatus>() {
             self.status = Some(*status);
-        } else if message.get::<InstrumentInfo>().is_some() {
-            self.instruments += 1;
+        } else if let Some(info) = message.get::<InstrumentInfo>() {
+            self.instruments.insert(info.instrument);
         } else if let Some(view) = message.get_tailed::<BookSnapshot>() {
             self.book(view.head.instrument, view.head.health.get());
         } else if let Some(view) = message.get_tailed::<BookDelta>() {
@@ -161,7 +161,7 @@ impl Adapter {
             "feed": self.state().map(VenueState::name),
             "feed_since_ns": status.map(|status| status.since_ns.get()),
             "reason": status.map(|status| status.reason.to_string()).filter(|reason| !reason.is_empty()),
-            "instruments": self.heard.instruments,
+            "instruments": self.heard.instruments.len(),
             "books": {
                 "live": self.heard.count(BookHealth::Live),
                 "suspect": self.heard.count(BookHealth::Suspect),
@@ -248,7 +248,8 @@ mod tests {
             rate_out: 25.0,
             reason: None,
         };
-        let mut heard = Heard { instruments: 2, ..Heard::default() };
+        let ids = ["binance:spot:BTCUSDT", "binance:spot:ETHUSDT"].map(|id| id.parse().expect("an id"));
+        let mut heard = Heard { instruments: ids.into(), ..Heard::default() };
         heard.status = Some(VenueStatus {
             venue: Venue::Binance.into(),
             state: VenueState::Degraded.into(),
@@ -256,8 +257,8 @@ mod tests {
             reason: FixedStr::truncated("the venue closed the connection"),
             ..VenueStatus::default()
         });
-        heard.book("binance:spot:BTCUSDT".parse().expect("an id"), Some(BookHealth::Live));
-        heard.book("binance:spot:ETHUSDT".parse().expect("an id"), None);
+        heard.book(ids[0], Some(BookHealth::Live));
+        heard.book(ids[1], None);
         for received_ns in [1_000, 3_000, 500] {
             heard.delay(2_000, received_ns);
         }
