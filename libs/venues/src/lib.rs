@@ -8,6 +8,7 @@ pub mod drift;
 pub mod feed;
 pub mod hyperliquid;
 pub mod json;
+pub mod klines;
 pub mod kraken;
 pub mod limits;
 pub mod message;

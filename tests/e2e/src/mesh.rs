@@ -229,6 +229,7 @@ pub fn venue_environment(address: &str) -> Vec<(String, String)> {
         ("ALPHAMESH__SIMVENUE__LISTEN".to_owned(), address.to_owned()),
         ("ALPHAMESH__ADAPTER_BINANCE__REST_URL".to_owned(), format!("http://{address}")),
         ("ALPHAMESH__ADAPTER_BINANCE__STREAM_URL".to_owned(), format!("ws://{address}")),
+        ("ALPHAMESH__HISTORY__REST_URLS__BINANCE".to_owned(), format!("http://{address}")),
     ]
 }
 

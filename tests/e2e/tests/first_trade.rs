@@ -51,7 +51,7 @@ fn status_is_as_promised(status: &Value) {
     assert_eq!(status["mesh"]["mode"], "paper");
     assert_eq!(status["mesh"]["profile"], "paper");
     let processes = status["processes"].as_array().expect("processes");
-    assert_eq!(processes.len(), 9);
+    assert_eq!(processes.len(), 10);
     for process in processes {
         assert_eq!(process["state"], "ready", "{process}");
         for number in ["pid", "uptime_s", "restarts", "rss_bytes", "messages_in", "messages_out", "dropped", "lag_ns"] {

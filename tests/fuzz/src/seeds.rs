@@ -88,6 +88,15 @@ fn corpora() -> Vec<(&'static str, Vec<Vec<u8>>)> {
             ]),
         ),
         (
+            "klines",
+            texts(&[
+                r#"[[1499040000000,"0.1","0.8","0.1","0.2","148",1499644799999,"2434",308,"1756","28","0"]]"#,
+                r#"{"code":"0","msg":"","data":[["1700000000000","10.50","12.0","9.1","11","148.5","1","1","1"]]}"#,
+                r#"[{"T":1700003599999,"c":"11","h":"12.0","i":"1m","l":"9.1","n":308,"o":"10.50","s":"BTC","t":1700000000000,"v":"148.5"}]"#,
+                r#"{"error":[],"result":{"XXBTZUSD":[[1700000000,"10.50","12.0","9.1","11","10.7","148.5",308]],"last":1700000000}}"#,
+            ]),
+        ),
+        (
             "binance_order",
             texts(&[
                 r#"{"symbol":"BTCUSDT","orderId":28,"orderListId":-1,"clientOrderId":"x","transactTime":1507725176595,"price":"1","origQty":"2","executedQty":"1","cummulativeQuoteQty":"1","status":"PARTIALLY_FILLED","side":"BUY","fills":[{"price":"1","qty":"1","commission":"0.001","commissionAsset":"BTC","tradeId":56}]}"#,

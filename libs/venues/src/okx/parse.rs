@@ -472,7 +472,7 @@ fn liquidations(scanner: &mut Scanner<'_>, received_ns: u64, on: On<'_>) -> Resu
 
 /// A row `[ts, open, high, low, close, volume, …, confirm]`; volume of contracts for derivatives. Rows of old have no
 /// `confirm`, and are taken for open.
-pub(super) fn candle(
+pub(crate) fn candle(
     scanner: &mut Scanner<'_>,
     instrument: InstrumentId,
     interval_ns: u64,

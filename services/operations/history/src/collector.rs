@@ -1,7 +1,8 @@
 //! What becomes of a market message: nothing is read or written here but memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_candles::backfill::Reach;
 use mesh_candles::{Builder, Refusal};
 use mesh_codec::{Message, TlvBody};
 use mesh_store::history::{Batch, KeptCandle, Origin};
@@ -26,6 +27,8 @@ pub(crate) struct Collector {
     quotes_interval_ns: u64,
     grace_ns: u64,
     instruments_max: usize,
+    /// Instruments that were told since they were asked for.
+    listed: BTreeSet<InstrumentId>,
     dropped: u64,
 }
 
@@ -39,6 +42,7 @@ impl Collector {
             quotes_interval_ns: settings.quotes_interval_ms.saturating_mul(1_000_000),
             grace_ns: settings.grace_ms.saturating_mul(1_000_000),
             instruments_max: settings.instruments_max,
+            listed: BTreeSet::new(),
             dropped: 0,
         }
     }
@@ -83,6 +87,9 @@ impl Collector {
             } else if let Some(info) = tlv.body::<InstrumentInfo>() {
                 usable(info.instrument, &[info.venue_ns.get(), info.received_ns.get()])?;
                 self.batch.instruments.push(*info);
+                if self.listed.len() < self.instruments_max {
+                    self.listed.insert(info.instrument);
+                }
             } else if let Some(status) = tlv.body::<VenueStatus>()
                 && status.state.get() != Some(VenueState::Up)
             {
@@ -131,6 +138,19 @@ impl Collector {
             self.batch.quotes.push(*quote);
         }
         Ok(())
+    }
+
+    /// Instruments that were told since they were asked for last.
+    pub(crate) fn listed(&mut self) -> impl Iterator<Item = InstrumentId> + use<> {
+        core::mem::take(&mut self.listed).into_iter()
+    }
+
+    /// Takes candles of the past, which the venue told when it was asked.
+    pub(crate) fn past(&mut self, candles: Vec<Candle>, reach: Reach) {
+        let kept = |candle: Candle| KeptCandle { candle, origin: Origin::Venue, whole: true };
+        self.batch.candles.extend(candles.into_iter().map(kept));
+        self.batch.fetched.push(reach);
+        self.bound();
     }
 
     /// Trades may have been lost between the relay and here.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod collector;
+mod fetch;
 mod settings;
 
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use mesh_transport::{Backoff, Client, ClientConfig, ClientEvent, Identity, Polle
 use mesh_types::{Domain, FixedStr, Role, SourceId};
 
 use collector::Collector;
+use fetch::Fetcher;
 use settings::Settings;
 
 const ABOUT: About =
@@ -34,6 +36,7 @@ fn keep(process: Process<Settings>) -> Result<(), BoxError> {
     let mut history = History::open(&path)?;
     let mut collector = Collector::new(&process.settings);
     resume(&history, &mut collector)?;
+    let mut fetcher = Fetcher::start(&process.settings, history.fetched()?)?;
 
     let mut client = connect(&process, &collector);
     let mut poller = Poller::new()?;
@@ -48,14 +51,18 @@ fn keep(process: Process<Settings>) -> Result<(), BoxError> {
         let due = client.deadline().map_or(flush_at, |at| at.min(flush_at));
         poller.wait(Some(due.saturating_duration_since(now)), &mut |_| ())?;
         read(&mut client, &mut collector, &process);
+        fetcher.follow(collector.listed());
         let now = Instant::now();
         if now >= flush_at {
             flush_at = now + flush;
+            if !writer.failing {
+                fetcher.pages().for_each(|page| collector.past(page.candles, page.reach));
+            }
             let written = writer.write(&mut history, &mut collector, now);
             process.status.messages_out.fetch_add(written, Ordering::Relaxed);
-            process.status.set_ready(client.is_up() && !writer.failing);
             dropped.inc_by(collector.dropped() - dropped.get());
         }
+        process.status.set_ready(client.is_up() && !writer.failing);
     }
     writer.write(&mut history, &mut collector, Instant::now());
     Ok(())

@@ -1,10 +1,13 @@
 //! What can be set.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use mesh_candles::interval;
 use mesh_store::history::Retention;
 use serde::Deserialize;
+
+use crate::fetch::{self, LANGUAGES};
 
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
 
@@ -26,6 +29,13 @@ pub(crate) struct Settings {
     pub(crate) keep_days: BTreeMap<String, u32>,
     /// Days that quotes and open interest stay; 0 for ever.
     pub(crate) samples_keep_days: u32,
+    /// Where candles of the past are fetched: `binance`, `binance_usdm`, `binance_coinm`, `kraken`, `okx`, `hyperliquid`, and the
+    /// address of its REST. Of a venue that is not named the past is not fetched.
+    pub(crate) rest_urls: BTreeMap<String, String>,
+    /// So many of the last candles of each interval are fetched for an instrument that is new; 0 for none.
+    pub(crate) fetch_candles: u64,
+    /// Certificates in PEM that are trusted beside the built-in roots.
+    pub(crate) extra_ca_file: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -38,6 +48,9 @@ impl Default for Settings {
             quotes_interval_ms: 0,
             keep_days: BTreeMap::from([("1s".to_owned(), 7)]),
             samples_keep_days: 90,
+            rest_urls: BTreeMap::new(),
+            fetch_candles: 1440,
+            extra_ca_file: None,
         }
     }
 }
@@ -75,6 +88,22 @@ impl mesh_runtime::Settings for Settings {
         if self.grace_ms > 60_000 {
             return Err(format!("grace_ms: expected at most 60000, found {}", self.grace_ms));
         }
+        let known = LANGUAGES.map(fetch::name);
+        for (venue, url) in &self.rest_urls {
+            if !known.contains(&venue.as_str()) {
+                return Err(format!("rest_urls: expected {}, found {venue:?}", known.join(", ")));
+            }
+            let host = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+            if host.is_none_or(|host| host.is_empty() || host.ends_with('/') || host.contains(['?', '#', ' '])) {
+                let found = format!("found {url:?}");
+                return Err(format!(
+                    "rest_urls.{venue}: expected http:// or https:// and a host, no / at the end, {found}"
+                ));
+            }
+        }
+        if self.fetch_candles > 1_000_000 {
+            return Err(format!("fetch_candles: expected at most 1000000, found {}", self.fetch_candles));
+        }
         Ok(())
     }
 }
@@ -99,5 +128,14 @@ mod tests {
         assert!(refused(|s| s.instruments_max = 0).contains("instruments_max"));
         assert!(refused(|s| s.flush_interval_ms = 1).contains("flush_interval_ms"));
         assert!(refused(|s| s.grace_ms = 99_999).contains("grace_ms"));
+        let named = |venue: &str, url: &str| BTreeMap::from([(venue.to_owned(), url.to_owned())]);
+        assert_eq!(
+            Settings { rest_urls: named("okx", "https://www.okx.com"), ..Settings::default() }.validate(),
+            Ok(())
+        );
+        let wrong = Settings { rest_urls: named("okex", "https://www.okx.com"), ..Settings::default() };
+        assert!(wrong.validate().is_err_and(|text| text.contains("\"okex\"") && text.contains("hyperliquid")));
+        let wrong = Settings { rest_urls: named("okx", "www.okx.com"), ..Settings::default() };
+        assert!(wrong.validate().is_err_and(|text| text.contains("rest_urls.okx")));
     }
 }
