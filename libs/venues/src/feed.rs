@@ -13,6 +13,7 @@
 //! Invariants: no book is live while disconnected (`tests::no_book_is_live_without_its_connection`); whatever comes is
 //! survived, and queues are bounded (`tests::any_frames_are_survived`).
 
+mod answers;
 pub mod http;
 pub mod overlap;
 pub mod requests;
@@ -21,7 +22,7 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mesh_types::market::{Candle, InstrumentInfo, TradeGap};
+use mesh_types::market::Candle;
 use mesh_types::{BookHealth, InstrumentId};
 
 use crate::counts::Counts;
@@ -29,7 +30,7 @@ use crate::limits::{Priority, Sliding};
 use crate::message::Message;
 use crate::reader::{Language, Reader, Said};
 use crate::{binance, hyperliquid, kraken, okx};
-use http::{Asking, Purpose, Request};
+use http::Asking;
 use requests::{binance_requests, hyperliquid_requests, kraken_requests, okx_requests, path, served};
 use trades::Trades;
 use watch::{Silence, Stream};
@@ -182,64 +183,9 @@ impl Feed {
         }
     }
 
-    /// Another connection that follows the same, not open yet. What is known of instruments and of what is usual goes with it.
-    fn again(&self) -> Self {
-        let mut feed = Self::build(self.language, &self.subscriptions, self.book_depth, self.patience);
-        feed.shown_depth = self.shown_depth;
-        feed.reader.know(&self.reader);
-        feed.streams.clone_from(&self.streams);
-        // The lists have been told.
-        feed.asking.take_lists(&self.asking);
-        feed
-    }
-
-    /// What went before this connection: trades that were told are not told again, and counts go on.
-    fn inherit(&mut self, mut old: Self) {
-        self.asking.inherit_trades(&mut old.asking);
-        for (instrument, told) in old.trades {
-            self.trades.entry(instrument).or_default().inherit(told);
-        }
-        for (key, candle) in old.candles {
-            self.candles.entry(key).or_insert(candle);
-        }
-        self.counts.add_all(&old.counts);
-        self.malformed += old.malformed;
-        self.unknown.extend(old.unknown);
-    }
-
-    /// Whether a trade was told by this connection.
-    fn knows_trade(&self, instrument: InstrumentId, id: u64) -> bool {
-        self.trades.get(&instrument).is_some_and(|trades| trades.knows(id))
-    }
-
-    /// What lies between the last trade that this connection told, and the first that another one heard.
-    fn missed_before(&self, instrument: InstrumentId, id: u64, now_ns: u64) -> Option<TradeGap> {
-        let (last, after_ns) = self.trades.get(&instrument)?.last()?;
-        let numbered = self.numbers_trades();
-        let met = self.knows_trade(instrument, id) || if numbered { id <= last + 1 } else { id == last + 1 };
-        let (first_id, last_id) = if numbered { (last + 1, id.saturating_sub(1)) } else { (0, 0) };
-        (!met).then(|| TradeGap {
-            instrument,
-            first_trade_id: first_id.into(),
-            last_trade_id: last_id.into(),
-            after_ns: after_ns.into(),
-            before_ns: now_ns.into(),
-        })
-    }
-
-    /// Asks for trades that were missed; the answer is that they are lost.
-    fn want_trades(&mut self, missed: TradeGap, now_ns: u64) -> Option<TradeGap> {
-        self.asking.want_trades(missed, now_ns)
-    }
-
     /// Whether the venue counts the trades of an instrument.
     const fn numbers_trades(&self) -> bool {
         matches!(self.language, Language::Binance(_) | Language::Kraken)
-    }
-
-    /// Whether the venue numbers the states of its books.
-    const fn numbers_books(&self) -> bool {
-        !matches!(self.language, Language::Kraken)
     }
 
     /// Whether the socket is open.
@@ -415,121 +361,6 @@ impl Feed {
         self.pace.acquire(now_ns, 1, Priority::Exit).ok()?;
         self.sent_ns = now_ns;
         self.out.pop_front()
-    }
-
-    /// The next request over HTTP, where one is due. It gets exactly one answer: [`Feed::on_answer`] or [`Feed::on_failure`].
-    pub fn poll_request(&mut self, now_ns: u64) -> Option<Request> {
-        let request = self.asking.poll(now_ns)?;
-        if let Purpose::Book(instrument) = request.purpose {
-            self.reader.snapshot_requested(instrument);
-        }
-        Some(request)
-    }
-
-    /// The answer to a request.
-    pub fn on_answer(&mut self, now_ns: u64, request: &Request, body: &[u8], on: &mut dyn FnMut(Said<'_>)) {
-        let good = match request.purpose {
-            Purpose::Instruments(index) => self.on_instruments(index, now_ns, body, on),
-            Purpose::Book(instrument) => self.on_snapshot(instrument, now_ns, request, body, on),
-            Purpose::Trades(instrument, first) => self.on_trades(instrument, first, now_ns, body, on),
-        };
-        if !good {
-            self.malformed += 1;
-            self.on_failure(now_ns, request, 200, 0);
-        }
-    }
-
-    /// A request was refused with this status, or not answered at all (0). It is asked again later; where the venue says that
-    /// it is asked too much, nothing is asked before it allows, and the answer says until when, ns since the Unix epoch.
-    pub fn on_failure(&mut self, now_ns: u64, request: &Request, status: u16, retry_after_s: u64) -> Option<u64> {
-        if let Purpose::Book(instrument) = request.purpose {
-            self.reader.snapshot_failed(instrument);
-        }
-        self.asking.failed(request.purpose, now_ns);
-        http::paused_until_ns(status, retry_after_s, now_ns)
-    }
-
-    /// Nothing is asked over HTTP before this time: the venue refuses what comes from this address.
-    pub fn pause_requests(&mut self, until_ns: u64) {
-        self.asking.pause(until_ns);
-    }
-
-    fn on_instruments(&mut self, index: usize, now_ns: u64, body: &[u8], on: &mut dyn FnMut(Said<'_>)) -> bool {
-        let mut infos: Vec<InstrumentInfo> = Vec::new();
-        let read = self.reader.instruments(body, now_ns, &mut |info| {
-            if self.instruments.contains(&info.instrument) {
-                infos.push(InstrumentInfo { received_ns: now_ns.into(), ..*info });
-            }
-        });
-        if read.is_err() {
-            return false;
-        }
-        self.asking.has_list(index, now_ns);
-        for info in &infos {
-            self.reader.set_instrument(info);
-            on(Said::Message(&Message::Instrument(*info)));
-        }
-        true
-    }
-
-    /// Trades that were missed: those that came are told, for those that did not the venue is asked again, or they are told to
-    /// be lost.
-    fn on_trades(
-        &mut self,
-        instrument: InstrumentId,
-        first: u64,
-        now_ns: u64,
-        body: &[u8],
-        on: &mut dyn FnMut(Said<'_>),
-    ) -> bool {
-        let Some(missed) = self.asking.missed_trades(instrument, first) else { return true };
-        let told = self.trades.entry(instrument).or_default();
-        let mut next = first;
-        let read = self.reader.trades(instrument, body, now_ns, &mut |trade| {
-            let id = trade.trade_id.get();
-            if !(first..=missed.last_trade_id.get()).contains(&id) {
-                return;
-            }
-            next = next.max(id + 1);
-            if told.remember(id) {
-                on(Said::Message(&Message::Trade { trade: *trade, past: true }));
-            }
-        });
-        if read.is_err() {
-            return false;
-        }
-        self.asking.has_trades(instrument, first);
-        if next <= missed.last_trade_id.get() {
-            let rest = TradeGap { first_trade_id: next.into(), ..missed };
-            // Where some came, the others may come too.
-            let lost = if next > first { self.asking.want_trades(rest, now_ns) } else { Some(rest) };
-            if let Some(lost) = lost {
-                on(Said::Message(&Message::TradeGap(lost)));
-            }
-        }
-        true
-    }
-
-    fn on_snapshot(
-        &mut self,
-        instrument: InstrumentId,
-        now_ns: u64,
-        request: &Request,
-        body: &[u8],
-        on: &mut dyn FnMut(Said<'_>),
-    ) -> bool {
-        if !self.open {
-            // Of the connection before: there is nothing to join it to.
-            return true;
-        }
-        let read = self.reader.on_answer(&request.path, body, now_ns, on);
-        if self.reader.wants_snapshot(instrument) {
-            // Older than the changes that were kept: another one, a little later.
-            self.asking.failed(request.purpose, now_ns);
-        } else {
-            self.asking.has_book(instrument);
-        }
-        read.is_ok()
     }
 
     /// What keeps the connection open, and after how long without a request; Binance pings itself.

@@ -3,11 +3,14 @@
 //! Symbols are spread over connections, of which each is a [`Feed`] of `mesh-venues`; that decides what to send, what to trust
 //! and when to connect anew, and this carries it between the feed and the mesh.
 
+mod publish;
+mod renew;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use mesh_actor::{Actor, Context, Digest, TimerId};
-use mesh_book::{PublicationHead, TopView};
+use mesh_book::TopView;
 use mesh_codec::{Message, packet};
 use mesh_types::limits::Limits;
 use mesh_types::market::{InstrumentInfo, Mark, VenueStatus};
@@ -24,17 +27,14 @@ use crate::adapter::Exchange;
 use crate::connection::{Connection, Socket};
 use crate::settings::Settings;
 use crate::wire;
+use publish::{publish, tell};
+use renew::OVERLAP_NS;
 
 const MILLISECOND_NS: u64 = 1_000_000;
 /// Snapshots for relays and subscribers are told at most so often; requests in between are answered together.
 const PUBLISH_AGAIN_NS: u64 = 100 * MILLISECOND_NS;
 /// A timer is not set nearer than this.
 const LEAST_WAIT_NS: u64 = 5 * MILLISECOND_NS;
-
-/// A connection that is to take over has at least so long to come as far as the one before.
-const OVERLAP_NS: u64 = 20_000 * MILLISECOND_NS;
-/// After a connection that was to take over failed.
-const RENEW_AGAIN_NS: u64 = 5_000 * MILLISECOND_NS;
 
 const PUBLISH_AGAIN: TimerId = TimerId(1);
 /// Plus the link's index: its connection is made again.
@@ -252,77 +252,6 @@ impl Market {
         }
         context.set_timer(TimerId(RECONNECT + index as u64), context.now_ns() + delay_ns);
         self.set_state(reason, context);
-    }
-
-    /// Makes a second connection, which takes over once it has come as far.
-    fn renew(&mut self, index: usize, within_ns: u64, context: &mut Context<'_>) {
-        let now_ns = context.now_ns();
-        let Some(link) = self.links.get_mut(index) else { return };
-        context.count("renewals", 1);
-        link.used += 1;
-        let mut connection = link.connection;
-        connection.open(link.used, now_ns);
-        let successor = Successor::of(&link.feed);
-        link.next = Some(Next { connection, successor, until_ns: now_ns.saturating_add(within_ns) });
-        let (used, path) = (link.used, link.path);
-        self.ask(index, used, wire::CONNECT, path, context);
-    }
-
-    /// The second connection failed: another one is made a little later.
-    fn lost_next(&mut self, index: usize, context: &mut Context<'_>) {
-        context.count("failed_renewals", 1);
-        if let Some(link) = self.links.get_mut(index) {
-            link.next = None;
-            link.renew_ns = context.now_ns().saturating_add(RENEW_AGAIN_NS);
-        }
-    }
-
-    /// The second connection becomes the one; the old one ends.
-    fn take_over(&mut self, index: usize, reason: &str, context: &mut Context<'_>) {
-        let now_ns = context.now_ns();
-        let Some(link) = self.links.get_mut(index) else { return };
-        let Some(next) = link.next.take() else { return };
-        if let Some(used) = link.connection.stream() {
-            self.ask(index, used, wire::CLOSE, "", context);
-        }
-        let renew_ns = self.renew_at(index, now_ns);
-        let Self { links, published, .. } = self;
-        let Some(link) = links.get_mut(index) else { return };
-        link.connection = next.connection;
-        link.renew_ns = if link.connection.is_open() { renew_ns } else { u64::MAX };
-        // What the new one was told of the past, and the old one had not told, was missed.
-        for message in &next.successor.take_over(&mut link.feed, now_ns) {
-            tell(published, Said::Message(message), true, now_ns, context);
-        }
-        for view in link.feed.reader().books() {
-            if let Some(published) = published.get_mut(&view.instrument) {
-                published.view.start_again();
-            }
-            publish(published, &view, now_ns, context);
-        }
-        self.set_state(reason, context);
-        self.after(index, context);
-    }
-
-    /// When a connection that is opened now should be renewed: not all at the same time.
-    fn renew_at(&self, index: usize, now_ns: u64) -> u64 {
-        let chance = Digest::default().u64(self.salt).u64(index as u64).u64(now_ns).value();
-        now_ns.saturating_add(self.life_ns - chance % (self.life_ns / 24).max(1))
-    }
-
-    /// Renews what is due, and takes over where the second connection is ready or can't be waited for.
-    fn renew_or_take_over(&mut self, index: usize, context: &mut Context<'_>) {
-        let now_ns = context.now_ns();
-        let Some(link) = self.links.get(index) else { return };
-        match &link.next {
-            None if now_ns >= link.renew_ns && link.connection.is_open() => {
-                self.renew(index, (self.life_ns / 48).max(OVERLAP_NS), context);
-            }
-            Some(next) if next.successor.is_ready(&link.feed, now_ns) || now_ns >= next.until_ns => {
-                self.take_over(index, "", context);
-            }
-            _ => {}
-        }
     }
 
     /// Tells what the venue is, where that has changed.
@@ -580,79 +509,6 @@ impl Market {
                 publish(published, &view, now_ns, context);
             }
         }
-    }
-}
-
-/// Publishes what has changed in a book's view, if anything.
-fn publish(
-    published: &mut BTreeMap<InstrumentId, Published>,
-    view: &BookView<'_>,
-    received_ns: u64,
-    context: &mut Context<'_>,
-) {
-    let Some(published) = published.get_mut(&view.instrument) else { return };
-    let Some(publication) = published.view.publish(view.book, view.sequence, view.health) else { return };
-    match publication.head.stamped(view.instrument, view.venue_ns, received_ns) {
-        PublicationHead::Snapshot(head) => context.emit_tailed(&head, publication.levels),
-        PublicationHead::Delta(head) => context.emit_tailed(&head, publication.levels),
-    };
-}
-
-/// Tells the mesh what a feed said. `resumed`: what is of the past was missed while the connection was away.
-fn tell(
-    published: &mut BTreeMap<InstrumentId, Published>,
-    said: Said<'_>,
-    resumed: bool,
-    received_ns: u64,
-    context: &mut Context<'_>,
-) {
-    let message = match said {
-        Said::Book(view) => {
-            if view.checksum_ok == Some(false) {
-                context.count("checksum_failures", 1);
-            }
-            return publish(published, &view, received_ns, context);
-        }
-        Said::Message(message) => message,
-    };
-    match message {
-        Told::Trade { past: true, .. } if !resumed => {}
-        Told::Trade { trade, .. } if published.contains_key(&trade.instrument) => drop(context.emit(trade)),
-        Told::TradeGap(gap) if published.contains_key(&gap.instrument) => {
-            context.count("trade_gaps", 1);
-            context.emit(gap);
-        }
-        Told::Quote(quote) if published.contains_key(&quote.instrument) => drop(context.emit(quote)),
-        Told::Candle { candle, past } => {
-            let Some(published) = published.get_mut(&candle.instrument) else { return };
-            let last = published.closed_ns.get(&candle.interval_ns.get()).copied();
-            // The past is told where it closes a hole, and nothing is closed twice.
-            let is_new = last.is_none_or(|last| candle.open_ns.get() > last);
-            if is_new && (!past || resumed && last.is_some()) {
-                if candle.closed == 1 {
-                    published.closed_ns.insert(candle.interval_ns.get(), candle.open_ns.get());
-                }
-                context.emit(candle);
-            }
-        }
-        Told::Mark(update) => {
-            let Some(published) = published.get_mut(&update.instrument) else { return };
-            let mark = published.mark.get_or_insert_default();
-            update.merge_into(mark);
-            context.emit(mark);
-        }
-        Told::OpenInterest(interest) if published.contains_key(&interest.instrument) => drop(context.emit(interest)),
-        Told::Liquidation(one) if published.contains_key(&one.instrument) => drop(context.emit(one)),
-        Told::Instrument(info) => {
-            let Some(published) = published.get_mut(&info.instrument) else { return };
-            let rules = |info: &InstrumentInfo| InstrumentInfo { venue_ns: 0.into(), received_ns: 0.into(), ..*info };
-            if published.info.as_ref().map(rules) != Some(rules(info)) {
-                context.emit(info);
-            }
-            published.info = Some(*info);
-        }
-        Told::Reply(reply) if reply.error.is_some() => context.count("refused_requests", 1),
-        _ => {}
     }
 }
 

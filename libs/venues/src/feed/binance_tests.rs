@@ -1,5 +1,6 @@
 //! A connection to Binance, whose snapshots come over HTTP.
 
+use super::http::Request;
 use super::*;
 use crate::binance::Market;
 use mesh_types::BookHealth;

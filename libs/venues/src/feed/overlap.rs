@@ -17,7 +17,7 @@ use mesh_types::{BookHealth, InstrumentId};
 use super::watch::Stream;
 use super::{Feed, SECOND_NS, Subscription, subscription_of};
 use crate::message::Message;
-use crate::reader::{BookView, Said};
+use crate::reader::{BookView, Language, Said};
 
 /// Trades and closed candles that are kept at most; the old connection has told the oldest of so many long since.
 const MAX_KEPT: usize = 20_000;
@@ -160,6 +160,64 @@ impl Successor {
         let lost = between.into_iter().filter_map(|missed| old.want_trades(missed, now_ns));
         said.extend(lost.map(Message::TradeGap));
         said
+    }
+}
+
+/// What one connection hands on to another.
+impl Feed {
+    /// Another connection that follows the same, not open yet. What is known of instruments and of what is usual goes with it.
+    pub(super) fn again(&self) -> Self {
+        let mut feed = Self::build(self.language, &self.subscriptions, self.book_depth, self.patience);
+        feed.shown_depth = self.shown_depth;
+        feed.reader.know(&self.reader);
+        feed.streams.clone_from(&self.streams);
+        // The lists have been told.
+        feed.asking.take_lists(&self.asking);
+        feed
+    }
+
+    /// What went before this connection: trades that were told are not told again, and counts go on.
+    pub(super) fn inherit(&mut self, mut old: Self) {
+        self.asking.inherit_trades(&mut old.asking);
+        for (instrument, told) in old.trades {
+            self.trades.entry(instrument).or_default().inherit(told);
+        }
+        for (key, candle) in old.candles {
+            self.candles.entry(key).or_insert(candle);
+        }
+        self.counts.add_all(&old.counts);
+        self.malformed += old.malformed;
+        self.unknown.extend(old.unknown);
+    }
+
+    /// Whether a trade was told by this connection.
+    pub(super) fn knows_trade(&self, instrument: InstrumentId, id: u64) -> bool {
+        self.trades.get(&instrument).is_some_and(|trades| trades.knows(id))
+    }
+
+    /// What lies between the last trade that this connection told, and the first that another one heard.
+    pub(super) fn missed_before(&self, instrument: InstrumentId, id: u64, now_ns: u64) -> Option<TradeGap> {
+        let (last, after_ns) = self.trades.get(&instrument)?.last()?;
+        let numbered = self.numbers_trades();
+        let met = self.knows_trade(instrument, id) || if numbered { id <= last + 1 } else { id == last + 1 };
+        let (first_id, last_id) = if numbered { (last + 1, id.saturating_sub(1)) } else { (0, 0) };
+        (!met).then(|| TradeGap {
+            instrument,
+            first_trade_id: first_id.into(),
+            last_trade_id: last_id.into(),
+            after_ns: after_ns.into(),
+            before_ns: now_ns.into(),
+        })
+    }
+
+    /// Asks for trades that were missed; the answer is that they are lost.
+    pub(super) fn want_trades(&mut self, missed: TradeGap, now_ns: u64) -> Option<TradeGap> {
+        self.asking.want_trades(missed, now_ns)
+    }
+
+    /// Whether the venue numbers the states of its books.
+    pub(super) const fn numbers_books(&self) -> bool {
+        !matches!(self.language, Language::Kraken)
     }
 }
 
