@@ -54,7 +54,7 @@ Develop
   check [PROFILE]     check a topology and each process's settings
   test [FILTER]       all tests, or those whose names hold FILTER
   test gpu            whole studies on this machine's GPU against the CPU, bit for bit
-  bench NAME          measure: bus, oms, path, start, sweep, all; `bench --help` says more
+  bench NAME          measure: bus, oms, path, start, sweep, venues, all; `bench --help` says more
   fuzz NAME --seconds N, fuzz --list
   sim [--seeds N] [--seed S] [--minutes M]
                       the trading path in one thread under everything that can go wrong, seed by seed

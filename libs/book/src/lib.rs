@@ -8,6 +8,7 @@ pub mod level;
 pub mod measure;
 pub mod mirror;
 pub mod stream;
+pub mod texts;
 pub mod view;
 
 pub use binance::{BinanceBook, BinanceRule, Diff, Snapshot, Step};
@@ -17,4 +18,5 @@ pub use level::{Exponents, Level, LevelError};
 pub use measure::{Depth, Taken};
 pub use mirror::{MirrorBook, MirrorError};
 pub use stream::{Change, StreamBook};
+pub use texts::Texts;
 pub use view::{Publication, PublicationHead, TopView};

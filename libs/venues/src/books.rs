@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_book::{Change, Exponents, Level, LevelError, Reason, Step, StreamBook, checksum};
+use mesh_book::{Change, Exponents, Level, LevelError, Reason, Step, StreamBook, Texts, checksum};
 use mesh_types::{BookHealth, Decimal64, InstrumentId, Rounding, Side, Venue};
 
 use crate::message::{BookUpdate, Checksum, Continuity, PriceLevel};
@@ -75,6 +75,7 @@ pub struct ChannelBook {
     form: Form,
     /// Levels that were printed in another than the venue's form. OKX's checksum covers what was printed.
     printed: BTreeMap<(Side, i64), PriceLevel>,
+    texts: Texts,
     venue_ns: u64,
 }
 
@@ -198,7 +199,8 @@ impl Books {
                 let inner = StreamBook::new(exponents, depth.unwrap_or(UNKNOWN_DEPTH));
                 let channel = update.channel.to_owned();
                 let form = Form::of(update.instrument);
-                books.push(ChannelBook { inner, channel, form, printed: BTreeMap::new(), venue_ns: 0 });
+                let (printed, texts) = (BTreeMap::new(), Texts::default());
+                books.push(ChannelBook { inner, channel, form, printed, texts, venue_ns: 0 });
                 books.len() - 1
             }
         };
@@ -242,7 +244,7 @@ impl ChannelBook {
         asks: &[Level],
         received_ns: u64,
     ) -> Outcome {
-        let Self { inner, printed, .. } = self;
+        let Self { inner, printed, texts, .. } = self;
         let mut checksum_ok = None;
         let (previous, sequence) = match update.continuity {
             Continuity::None => (None, inner.sequence() + 1),
@@ -254,7 +256,10 @@ impl ChannelBook {
             Continuity::Block { .. } => inner.on_block(&change, received_ns),
             _ => inner.on_change(&change, received_ns, |book| {
                 let pair = match checksum? {
-                    Checksum::Kraken(expected) => (expected, checksum::kraken(book)),
+                    Checksum::Kraken(expected) => (expected, texts.kraken(book)),
+                    Checksum::Okx(expected) if printed.is_empty() => {
+                        (expected.cast_unsigned(), texts.okx(book).cast_unsigned())
+                    }
                     Checksum::Okx(expected) => {
                         let found = checksum::okx(book, |side, level| printed.get(&(side, level.price)).copied());
                         (expected.cast_unsigned(), found.cast_unsigned())

@@ -357,19 +357,42 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub fn take_level(&mut self) -> Option<(Decimal64, Decimal64)> {
         let mut scanner = *self;
-        if !scanner.take_bytes(b"[\"") {
-            return None;
-        }
-        let price = scanner.plain_decimal()?;
-        if !scanner.take_bytes(b"\",\"") {
-            return None;
-        }
-        let quantity = scanner.plain_decimal()?;
-        if !scanner.take_bytes(b"\"]") {
+        let level = scanner.plain_level()?;
+        if !scanner.take_bytes(b"]") {
             return None;
         }
         *self = scanner;
-        Some((price, quantity))
+        Some(level)
+    }
+
+    /// The same with a zero and a number of orders behind, as `["1.50","2","0","13"]`.
+    #[inline(always)]
+    pub fn take_level_of_orders(&mut self) -> Option<(Decimal64, Decimal64)> {
+        let mut scanner = *self;
+        let level = scanner.plain_level()?;
+        if !scanner.take_bytes(b",\"0\",\"") {
+            return None;
+        }
+        let (_, digits) = scanner.digits(0);
+        if digits == 0 || !scanner.take_bytes(b"\"]") {
+            return None;
+        }
+        *self = scanner;
+        Some(level)
+    }
+
+    /// `["1.50","2"`.
+    #[inline(always)]
+    fn plain_level(&mut self) -> Option<(Decimal64, Decimal64)> {
+        if !self.take_bytes(b"[\"") {
+            return None;
+        }
+        let price = self.plain_decimal()?;
+        if !self.take_bytes(b"\",\"") {
+            return None;
+        }
+        let quantity = self.plain_decimal()?;
+        self.take_bytes(b"\"").then_some((price, quantity))
     }
 
     /// Digits with or without a point. `None` where the number has more than 18 digits, which may not fit 63 bits.

@@ -8,6 +8,7 @@ mod oms;
 mod path;
 mod start;
 mod sweep;
+mod venues;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ enum What {
     Oms(oms::Options),
     /// From a venue's packet to an order's bytes, through every process.
     Path(path::Options),
+    /// Venues' raw bytes to TLVs.
+    Venues(venues::Options),
     /// Configurations over bars; the sampler; peers.
     Sweep(sweep::Options),
     /// From `up` to ready; memory of each process.
@@ -81,6 +84,7 @@ fn measure(what: What) -> Result<(), Box<dyn Error>> {
         What::Bus(options) => bus::run(&options),
         What::Oms(options) => oms::run(&options),
         What::Path(options) => path::run(&options),
+        What::Venues(options) => venues::run(&options),
         What::Sweep(options) => sweep::run(&options),
         What::Start(options) => start::run(&options),
         What::All(output) => all(&output),
@@ -93,7 +97,7 @@ fn measure(what: What) -> Result<(), Box<dyn Error>> {
 fn all(output: &Output) -> Result<(), Box<dyn Error>> {
     let runs = output.runs.to_string();
     let mut failed = Vec::new();
-    for name in ["bus", "oms", "path", "start", "sweep"] {
+    for name in ["bus", "oms", "path", "start", "sweep", "venues"] {
         let words = ["alphamesh-bench", name, "--runs", &runs];
         let parsed = Arguments::try_parse_from(words.into_iter().chain(output.json.then_some("--json")))?;
         if let Err(error) = measure(parsed.what) {

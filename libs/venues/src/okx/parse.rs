@@ -279,6 +279,10 @@ fn time_or_empty(scanner: &mut Scanner<'_>) -> Result<u64> {
 fn levels(scanner: &mut Scanner<'_>, out: &mut Vec<PriceLevel>) -> Result<()> {
     out.clear();
     scanner.array(|s| {
+        if let Some(level) = s.take_level_of_orders() {
+            out.push(level);
+            return Ok(());
+        }
         s.expect(b'[', "a level")?;
         let price = s.decimal()?;
         s.expect(b',', "',' after a level's price")?;
