@@ -78,6 +78,13 @@ impl Builder {
         self.series.values_mut().filter(concerned).for_each(Series::doubt);
     }
 
+    /// Trades of an instrument were lost since the last.
+    pub fn lost_of(&mut self, instrument: InstrumentId) {
+        if let Some(series) = self.series.get_mut(&instrument) {
+            series.doubt();
+        }
+    }
+
     /// Closes candles that ended at `now_ns` or before.
     pub fn on_time(&mut self, now_ns: u64) {
         self.series.values_mut().for_each(|series| series.on_time(now_ns));

@@ -6,7 +6,7 @@ use mesh_candles::backfill::Reach;
 use mesh_candles::{Builder, Refusal};
 use mesh_codec::{Message, TlvBody};
 use mesh_store::history::{Batch, KeptCandle, Origin};
-use mesh_types::market::{Candle, InstrumentInfo, Mark, OpenInterest, Quote, Trade, VenueStatus};
+use mesh_types::market::{Candle, InstrumentInfo, Mark, OpenInterest, Quote, Trade, TradeGap, VenueStatus};
 use mesh_types::{InstrumentId, Venue, VenueState};
 
 use crate::settings::Settings;
@@ -60,6 +60,7 @@ impl Collector {
             Mark::NUMBER,
             OpenInterest::NUMBER,
             InstrumentInfo::NUMBER,
+            TradeGap::NUMBER,
             VenueStatus::NUMBER,
         ];
         types.extend((self.quotes_interval_ns > 0).then_some(Quote::NUMBER));
@@ -90,6 +91,8 @@ impl Collector {
                 if self.listed.len() < self.instruments_max {
                     self.listed.insert(info.instrument);
                 }
+            } else if let Some(gap) = tlv.body::<TradeGap>() {
+                self.builder.lost_of(gap.instrument);
             } else if let Some(status) = tlv.body::<VenueStatus>()
                 && status.state.get() != Some(VenueState::Up)
             {

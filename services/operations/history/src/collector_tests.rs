@@ -68,12 +68,15 @@ fn what_the_venue_or_the_relay_lost_is_a_hole() {
     collector.lost();
     take(&mut collector, &trade(12, 8)).expect("taken");
     assert_eq!(collector.batch(0).holes.len(), 2);
+    take(&mut collector, &TradeGap { instrument: id(), ..TradeGap::default() }).expect("taken");
+    take(&mut collector, &trade(13, 9)).expect("taken");
+    assert_eq!(collector.batch(0).holes.len(), 3, "the adapter says that trades are missing");
 }
 
 #[test]
 fn nonsense_is_counted_and_kept_out() {
     let mut collector = Collector::new(&Settings { quotes_interval_ms: 10, ..Settings::default() });
-    assert_eq!(collector.types().len(), 7);
+    assert_eq!(collector.types().len(), 8);
     assert_eq!(take(&mut collector, &Trade::default()), Err("bad_trade"));
     assert_eq!(take(&mut collector, &Candle::default()), Err("bad_instrument"));
     assert_eq!(take(&mut collector, &Candle { interval_ns: 0.into(), ..candle(0, 1, 0) }), Err("bad_candle"));
