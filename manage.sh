@@ -23,6 +23,11 @@ Run
   kill [--close-only|--halt-all|--hard|--reset] [--reason TEXT]
                       switch trading off, or on again
   flatten [--yes]     cancel every order and sell every asset at the venue; needs nothing of the mesh
+  positions, pnl      what is held and what was earned, by strategy and instrument
+  order ls|place|cancel
+                      a person's orders, past risk as every other
+  audit               everything counted a second time, against what the ledgers say
+  ledger check|backup the ledgers against their audit logs; copies while they are written
   export systemd|compose --out DIR
                       the same topology for another supervisor
   doctor              what is missing on this machine, and how to get it

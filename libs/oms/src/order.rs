@@ -12,6 +12,7 @@
 use core::fmt;
 use std::collections::BTreeSet;
 
+use mesh_codec::Message;
 use mesh_types::execution::{Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, OrderStatus};
 use mesh_types::{ClientOrderId, Decimal64, DecimalError, FixedStr, OrderState, Side, SignalAction};
 
@@ -43,6 +44,17 @@ pub enum Report<'a> {
     Cancelled(&'a OrderCancelled),
     /// The answer to a question.
     Status(&'a OrderStatus),
+}
+
+impl<'a> Report<'a> {
+    /// Reads a report, where the message is one.
+    pub fn read(message: &Message<'a>) -> Option<Self> {
+        None.or_else(|| message.get::<Fill>().map(Self::Fill))
+            .or_else(|| message.get::<OrderAccepted>().map(Self::Accepted))
+            .or_else(|| message.get::<OrderRejected>().map(Self::Rejected))
+            .or_else(|| message.get::<OrderCancelled>().map(Self::Cancelled))
+            .or_else(|| message.get::<OrderStatus>().map(Self::Status))
+    }
 }
 
 impl Report<'_> {

@@ -340,6 +340,20 @@ proptest! {
         prop_assert_eq!(body.fees.get(), Decimal64::new(auditor.fee_cents, -2));
         prop_assert_eq!(body.fill_count.get(), auditor.seen.len() as u64);
         prop_assert_eq!(oms.unsettled().count(), 0);
+        // The count that is made of real logs agrees with both.
+        let mut second = mesh_oms::Auditor::default();
+        for intent in &intents {
+            prop_assert_eq!(second.on_intent(intent), Ok(()));
+        }
+        for sent in &script.deliveries {
+            if let Sent::Fill(order, f) = sent {
+                let (price, quantity) = script.orders[*order].2[*f];
+                prop_assert_eq!(second.on_fill(&fill(&intents[*order], *f, price, quantity)), Ok(()));
+            }
+        }
+        prop_assert_eq!(second.check(&body), Ok(()));
+        let wrong = mesh_types::execution::Position { realized_pnl: whole(auditor.realized + 1).into(), ..body };
+        prop_assert!(second.check(&wrong).is_err());
         // Unknown orders counted at their worst case: the end lies within the bounds of every moment before.
         for bound in bounds {
             prop_assert!(bound.lowest <= body.quantity.get() && body.quantity.get() <= bound.highest);

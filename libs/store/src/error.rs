@@ -25,6 +25,13 @@ pub enum ErrorKind {
         /// The last version that this build knows.
         known: i64,
     },
+    /// An earlier build wrote it, and only its owner brings it up to date.
+    OlderSchema {
+        /// Its version.
+        found: i64,
+        /// The version that this build reads.
+        known: i64,
+    },
     /// Another program's database.
     Foreign {
         /// The application id that it should have.
@@ -32,6 +39,15 @@ pub enum ErrorKind {
         /// Its application id.
         found: i64,
     },
+    /// A mesh of another mode wrote it.
+    OtherMode {
+        /// The mode of this mesh.
+        expected: &'static str,
+        /// The mode that it was written in.
+        found: String,
+    },
+    /// A backup would overwrite a file.
+    Exists,
     /// Its pages contradict each other, or it is no database.
     Corrupt(String),
     /// Another process holds it.
@@ -77,6 +93,15 @@ impl From<rusqlite::Error> for ErrorKind {
     }
 }
 
+impl From<std::io::Error> for ErrorKind {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => Self::DiskFull,
+            _ => Self::CannotOpen(error.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path.display())?;
@@ -86,11 +111,20 @@ impl fmt::Display for StoreError {
                 "expected schema version {known} or older, found {found}: a later build wrote it; run that build, or move \
                  the file away to start an empty one (what it says is then unknown to the mesh)"
             ),
+            ErrorKind::OlderSchema { found, known } => write!(
+                f,
+                "expected schema version {known}, found {found}: start the process that owns it once, which brings it up to date"
+            ),
             ErrorKind::Foreign { expected, found } => write!(
                 f,
                 "expected a database of the mesh (application id {expected}), found one of another program or kind ({found}): \
                  check the path"
             ),
+            ErrorKind::OtherMode { expected, found } => write!(
+                f,
+                "expected the ledger of a mesh of mode {expected}, found one of mode {found}: each mode has a home of its own"
+            ),
+            ErrorKind::Exists => f.write_str("it is there already, and a backup overwrites nothing: name another file"),
             ErrorKind::Corrupt(text) => write!(
                 f,
                 "the database is corrupt ({text}): keep a copy, restore a backup or run `sqlite3 FILE .recover`, and compare \

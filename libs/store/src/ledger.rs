@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use mesh_actor::{Ledger, LedgerError};
 use mesh_codec::{Frames, Message};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use mesh_types::Mode;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
+use crate::audit::Chain;
 use crate::error::{ErrorKind, StoreError};
 use crate::fence;
 use crate::recover;
@@ -21,7 +23,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(2_000);
 pub struct SqliteLedger {
     connection: Connection,
     path: PathBuf,
-    last_seq: i64,
+    chain: Chain,
     net_positions: bool,
     fence: Option<i64>,
 }
@@ -32,7 +34,7 @@ impl SqliteLedger {
     /// # Errors
     /// When it can't be opened, is corrupt, is held by another writer, or comes from a later build.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let open = || -> Result<(Connection, i64), ErrorKind> {
+        let open = || -> Result<(Connection, Chain), ErrorKind> {
             let mut connection = Connection::open(path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
             // The first statement reads the file: what is no database fails here.
@@ -43,11 +45,33 @@ impl SqliteLedger {
                 return Err(ErrorKind::Corrupt(check));
             }
             schema::migrate(&mut connection, schema::APPLICATION_ID, schema::MIGRATIONS)?;
-            let last_seq = last_seq(&connection)?;
-            Ok((connection, last_seq))
+            let chain = Chain::open(&connection, last_seq(&connection)?)?;
+            Ok((connection, chain))
         };
-        let (connection, last_seq) = open().map_err(|kind| StoreError::new(path, kind))?;
-        Ok(Self { connection, path: path.to_owned(), last_seq, net_positions: false, fence: None })
+        let (connection, chain) = open().map_err(|kind| StoreError::new(path, kind))?;
+        Ok(Self { connection, path: path.to_owned(), chain, net_positions: false, fence: None })
+    }
+
+    /// The ledger of a mesh of this mode, and of no other ever: paper and live are separate files.
+    ///
+    /// # Errors
+    /// When the file was written in another mode.
+    pub fn of_mode(self, mode: Mode) -> Result<Self, StoreError> {
+        let claim = || -> Result<(), ErrorKind> {
+            let sql = "SELECT value FROM properties WHERE name = 'mode'";
+            let found: Option<String> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
+            match found {
+                None => {
+                    let sql = "INSERT INTO properties VALUES ('mode', ?1)";
+                    self.connection.execute(sql, [mode.name()])?;
+                    Ok(())
+                }
+                Some(found) if found == mode.name() => Ok(()),
+                Some(found) => Err(ErrorKind::OtherMode { expected: mode.name(), found }),
+            }
+        };
+        claim().map_err(|kind| StoreError::new(&self.path, kind))?;
+        Ok(self)
     }
 
     /// Keeps as well where each instrument stands over all fills ever, and gives it back last, as a `position` without a
@@ -64,8 +88,13 @@ impl SqliteLedger {
     /// # Errors
     /// When it can't be written.
     pub fn take_over(mut self, holder: &str) -> Result<Self, StoreError> {
-        match fence::take(&mut self.connection, holder) {
-            Ok(number) => Ok(Self { fence: Some(number), ..self }),
+        let mut take = || -> Result<(i64, Chain), ErrorKind> {
+            let number = fence::take(&mut self.connection, holder)?;
+            // What the one before has written until now.
+            Ok((number, Chain::open(&self.connection, last_seq(&self.connection)?)?))
+        };
+        match take() {
+            Ok((number, chain)) => Ok(Self { fence: Some(number), chain, ..self }),
             Err(kind) => Err(StoreError::new(&self.path, kind)),
         }
     }
@@ -99,13 +128,19 @@ impl SqliteLedger {
         if let Some(own) = self.fence {
             fence::check(&transaction, own)?;
         }
-        let mut batch = Batch::new(&transaction, self.last_seq, self.net_positions);
+        let before = transaction.total_changes();
+        let mut batch = Batch::new(&transaction, self.chain.last_seq(), self.net_positions);
         for message in &kept {
             batch.add(message)?;
         }
         let last_seq = batch.finish()?;
+        if transaction.total_changes() == before {
+            // Nothing but repeats: no row, and no wait for the disk.
+            return Ok(());
+        }
+        let chain = self.chain.append(&transaction, last_seq, &kept)?;
         transaction.commit()?;
-        self.last_seq = last_seq;
+        self.chain = chain;
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
+mod backup;
 pub mod error;
 mod fence;
 pub mod history;
@@ -11,6 +13,8 @@ mod rows;
 pub mod schema;
 pub mod story;
 
+pub use audit::{Audit, audit};
+pub use backup::backup;
 pub use error::StoreError;
 pub use ledger::SqliteLedger;
-pub use read::kill_switches;
+pub use read::{Books, KeptOrder, LedgerReader, kill_switches};

@@ -1,7 +1,8 @@
 //! The tables. Each row keeps the frame it came from, so that recovery is exact, and columns for people and tools.
 //!
 //! Exact decimals are text with the sender's digits. `seq` orders all rows of all tables. Times are ns since the Unix
-//! epoch. A change of the schema is a new entry in [`MIGRATIONS`]; entries are never edited.
+//! epoch. A change of the schema is a new entry in [`MIGRATIONS`]; entries are never edited. What a migration changes in a
+//! table must be what the audit log's frames give in it ([`crate::audit`]).
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -171,10 +172,37 @@ CREATE TABLE fence (
     holder TEXT NOT NULL
 ) STRICT;
 ",
+    "
+CREATE TABLE audit (
+    batch INTEGER PRIMARY KEY,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    frames BLOB NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE TABLE properties (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+",
 ];
 
 /// The last version that this build knows.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Refuses what is not a database of this kind and version.
+pub(crate) fn check(connection: &Connection, id: i64, version: i64) -> Result<(), ErrorKind> {
+    let number = |pragma: &str| -> rusqlite::Result<i64> {
+        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+    };
+    let (application, found) = (number("application_id")?, number("user_version")?);
+    match (application == id, found.cmp(&version)) {
+        (false, _) => Err(ErrorKind::Foreign { expected: id, found: application }),
+        (true, core::cmp::Ordering::Equal) => Ok(()),
+        (true, core::cmp::Ordering::Greater) => Err(ErrorKind::NewerSchema { found, known: version }),
+        (true, core::cmp::Ordering::Less) => Err(ErrorKind::OlderSchema { found, known: version }),
+    }
+}
 
 /// Brings a database to the last of its migrations; refuses another program's and a later build's.
 pub(crate) fn migrate(connection: &mut Connection, id: i64, migrations: &[&str]) -> Result<(), ErrorKind> {

@@ -2,111 +2,29 @@
 
 #![allow(clippy::expect_used)]
 
+mod support;
+
 use std::path::{Path, PathBuf};
 
 use mesh_actor::Ledger;
-use mesh_codec::registry::TlvBody;
 use mesh_codec::{FrameBuilder, Frames, Message, Stamp};
 use mesh_store::SqliteLedger;
 use mesh_types::execution::{Fill, Intent, OrderCancelled, OrderRequest, OrderStatus, Position, RiskVerdict};
 use mesh_types::market::Quote;
 use mesh_types::risk::{RiskAccount, RiskLoss, RiskMargin, RiskMargins};
-use mesh_types::signal::{Signal, StrategyName};
+use mesh_types::signal::Signal;
 use mesh_types::{
-    ClientOrderId, Decimal64, Domain, FixedStr, Gate, InstrumentId, MessageId, OrderState, OrderType, Outcome, Scope,
-    Side, SignalAction, SourceId, TimeInForce, Unit,
+    ClientOrderId, Decimal64, Domain, FixedStr, Gate, MessageId, OrderState, Outcome, Scope, Side, SignalAction,
+    SourceId, Unit,
 };
 use rusqlite::Connection;
 
-fn instrument() -> InstrumentId {
-    "binance:spot:BTCUSDT".parse().expect("an id")
-}
-
-fn strategy() -> StrategyName {
-    StrategyName::truncated("momentum")
-}
+use support::{
+    Said, commit, copy_of, fill, instrument, intent, open, placed, position, request, said, strategy, whole,
+};
 
 fn d(text: &str) -> Decimal64 {
     text.parse().expect(text)
-}
-
-fn whole(value: i64) -> Decimal64 {
-    Decimal64::new(value, 0)
-}
-
-/// Frames of one batch.
-#[derive(Default)]
-struct Said {
-    bytes: Vec<u8>,
-    sequence: u64,
-}
-
-impl Said {
-    fn say<T: TlvBody>(mut self, body: &T) -> Self {
-        self.sequence += 1;
-        let stamp = Stamp { domain: T::DOMAIN, source: SourceId::new(3), sequence: self.sequence, timestamp_ns: 5 };
-        FrameBuilder::new(&mut self.bytes, &stamp).body(body).finish().expect("fits");
-        self
-    }
-}
-
-fn said<T: TlvBody>(body: &T) -> Said {
-    Said::default().say(body)
-}
-
-fn commit(ledger: &mut SqliteLedger, inbox: &Said, outbox: &Said) {
-    ledger.commit(Frames::new(&inbox.bytes), Frames::new(&outbox.bytes)).expect("commits");
-}
-
-fn intent(id: u8, quantity: i64) -> Intent {
-    Intent {
-        client_order_id: ClientOrderId::new([id; 16]),
-        instrument: instrument(),
-        strategy: strategy(),
-        action: SignalAction::EnterLong.into(),
-        side: Side::Buy.into(),
-        order_type: OrderType::Market.into(),
-        time_in_force: TimeInForce::Ioc.into(),
-        quantity: whole(quantity).into(),
-        ..Intent::default()
-    }
-}
-
-fn request(intent: &Intent) -> OrderRequest {
-    OrderRequest {
-        client_order_id: intent.client_order_id,
-        instrument: intent.instrument,
-        side: intent.side,
-        quantity: intent.quantity,
-        ..OrderRequest::default()
-    }
-}
-
-fn placed(id: u8, quantity: i64) -> Said {
-    let intent = intent(id, quantity);
-    said(&intent).say(&request(&intent))
-}
-
-fn fill(id: u8, trade: &str, quantity: i64) -> Fill {
-    Fill {
-        client_order_id: ClientOrderId::new([id; 16]),
-        instrument: instrument(),
-        side: Side::Buy.into(),
-        price: Decimal64::new(6_183_763, -2).into(),
-        quantity: whole(quantity).into(),
-        trade_id: FixedStr::truncated(trade),
-        ..Fill::default()
-    }
-}
-
-fn position(quantity: i64, fill_count: u64) -> Position {
-    Position {
-        instrument: instrument(),
-        strategy: strategy(),
-        quantity: whole(quantity).into(),
-        fill_count: fill_count.into(),
-        ..Position::default()
-    }
 }
 
 /// What comes back, in words.
@@ -137,10 +55,6 @@ fn words(message: &Message<'_>) -> String {
     } else {
         "something".to_owned()
     }
-}
-
-fn open(path: &Path) -> SqliteLedger {
-    SqliteLedger::open(path).expect("opens")
 }
 
 fn refused(path: &Path) -> String {
@@ -211,19 +125,6 @@ fn a_kill_between_any_two_steps_keeps_every_committed_batch() {
         let found = recovered(&mut open(&place));
         assert!(expected.contains(&found), "cut at {cut}: {found:?}");
     }
-}
-
-/// The database and its log, as they lie there, in a folder of their own.
-fn copy_of(path: &Path, folder: &Path) -> PathBuf {
-    std::fs::create_dir(folder).expect("a folder");
-    let copy = folder.join("ledger.db");
-    for suffix in ["", "-wal"] {
-        let from = format!("{}{suffix}", path.display());
-        if Path::new(&from).exists() {
-            std::fs::copy(&from, format!("{}{suffix}", copy.display())).expect("copies");
-        }
-    }
-    copy
 }
 
 #[test]

@@ -77,7 +77,9 @@ impl Service for PortfolioService {
         let path = folder.join(format!("{}.db", process.config.process.name));
         let lock = ProcessLock::take(&process.config.mesh.run_dir().join("selector.lock"))
             .map_err(|error| format!("another portfolio decides in this mesh already: {error}"))?;
-        let ledger = SqliteLedger::open(&path)?.take_over(&format!("process {}", std::process::id()))?;
+        let ledger = SqliteLedger::open(&path)?
+            .of_mode(process.config.mesh.mode)?
+            .take_over(&format!("process {}", std::process::id()))?;
         Ok(Some(Box::new(OnlyOne { ledger, _lock: lock })))
     }
 

@@ -21,7 +21,7 @@ use zerocopy::IntoBytes;
 use crate::entries::WINDOW;
 use crate::exits::{Exit, ExitKey};
 use crate::market::Market;
-use crate::reports::{self, CHECK};
+use crate::reports::CHECK;
 use crate::settings::{Settings, ns};
 use crate::verdicts::profit;
 
@@ -118,7 +118,7 @@ impl Portfolio {
                 self.oms.on_sent(&intent.client_order_id, at_ns);
                 self.risk.record(intent);
             }
-        } else if let Some(report) = reports::read(message) {
+        } else if let Some(report) = Report::read(message) {
             // What an executor never had is asked about again; a row of a forgotten order tells nothing.
             let never_had =
                 matches!(report, Report::Status(status) if status.state == mesh_types::OrderState::Unknown.into());
@@ -246,7 +246,7 @@ impl Actor for Portfolio {
         }
         if let Some(signal) = message.get::<Signal>() {
             self.on_signal(message, signal, context);
-        } else if let Some(report) = reports::read(message) {
+        } else if let Some(report) = Report::read(message) {
             self.on_report(&report, context);
         } else if let Some(switch) = message.get::<KillSwitch>() {
             self.risk.on_kill_switch(switch, false);

@@ -1,9 +1,8 @@
 //! What executors say of orders, and what is asked where they say nothing.
 
 use mesh_actor::{Context, TimerId};
-use mesh_codec::Message;
 use mesh_oms::{Alarm, Effect, Order, PositionKey, Report};
-use mesh_types::execution::{Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderStatus, OrderStatusRequest};
+use mesh_types::execution::{OrderRejected, OrderStatusRequest};
 use mesh_types::{ClientOrderId, FixedStr, OrderState, RejectReason};
 
 use crate::exits::ExitKey;
@@ -11,15 +10,6 @@ use crate::portfolio::Portfolio;
 use crate::settings::ns;
 
 pub(crate) const CHECK: TimerId = TimerId(2);
-
-/// Reads a report, where the message is one.
-pub(crate) fn read<'m>(message: &Message<'m>) -> Option<Report<'m>> {
-    None.or_else(|| message.get::<Fill>().map(Report::Fill))
-        .or_else(|| message.get::<OrderAccepted>().map(Report::Accepted))
-        .or_else(|| message.get::<OrderRejected>().map(Report::Rejected))
-        .or_else(|| message.get::<OrderCancelled>().map(Report::Cancelled))
-        .or_else(|| message.get::<OrderStatus>().map(Report::Status))
-}
 
 impl Portfolio {
     /// Counts a report and draws its consequences.

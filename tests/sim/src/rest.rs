@@ -4,32 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_codec::Frames;
+use mesh_oms::PositionKey;
 use mesh_types::execution::{Fill, OrderCancelled, OrderRejected, OrderStatus, Position};
-use mesh_types::signal::StrategyName;
 use mesh_types::{ClientOrderId, Decimal64, OrderState};
 
+use crate::plus;
 use crate::safety::{Broken, Safety};
-use crate::{plus, signed};
-
-/// A strategy's account, from fills alone.
-#[derive(Clone, Copy, Debug, Default)]
-struct Account {
-    quantity: Decimal64,
-    cash: Decimal64,
-    fees: Decimal64,
-    fills: u64,
-}
-
-impl Account {
-    fn add(&mut self, fill: &Fill) {
-        let quantity = signed(fill.side.get(), fill.quantity.get());
-        let value = quantity.checked_mul(fill.price.get()).expect("small numbers");
-        self.quantity = plus(self.quantity, quantity);
-        self.cash = plus(self.cash, value.negated().expect("small numbers"));
-        self.fees = plus(self.fees, fill.fee.get());
-        self.fills += 1;
-    }
-}
 
 /// The portfolio's ledger and all that was said, against what `safety` saw of the exchange.
 ///
@@ -64,34 +44,22 @@ pub fn check(safety: &Safety, portfolio_ledger: Frames<'_>, said: Frames<'_>) ->
     accounts(safety, said)
 }
 
+/// Everything is closed, and the last that was said of each position is what its fills come to.
 fn accounts(safety: &Safety, said: Frames<'_>) -> Result<(), Broken> {
-    let owners: BTreeMap<ClientOrderId, StrategyName> =
-        safety.intents().map(|intent| (intent.client_order_id, intent.strategy)).collect();
-    let mut accounts: BTreeMap<StrategyName, Account> = BTreeMap::new();
-    for fill in safety.fills().values() {
-        accounts.entry(owners[&fill.client_order_id]).or_default().add(fill);
-    }
-    let mut last: BTreeMap<StrategyName, Position> = BTreeMap::new();
+    let mut last: BTreeMap<PositionKey, Position> = BTreeMap::new();
     for (_, message) in said {
         if let Some(position) = message.ok().as_ref().and_then(|message| message.get::<Position>()) {
-            last.insert(position.strategy, *position);
+            last.insert((position.instrument, position.strategy), *position);
         }
     }
-    for (strategy, account) in accounts {
-        let Some(position) = last.get(&strategy) else {
+    for ((instrument, strategy), account) in safety.auditor().accounts() {
+        let Some(position) = last.get(&(*instrument, *strategy)) else {
             return Err(("ours and a second count agree", format!("nothing was said of {strategy}")));
         };
         if !account.quantity.is_zero() {
             return Err(("every position closes", format!("{strategy} holds {}", account.quantity)));
         }
-        let ours =
-            (position.quantity.get(), position.realized_pnl.get(), position.fees.get(), position.fill_count.get());
-        let theirs = (account.quantity, account.cash, account.fees, account.fills);
-        if ours != theirs {
-            let found =
-                format!("{strategy}: position, profit, fees, fills are {ours:?}, the exchange's fills give {theirs:?}");
-            return Err(("ours and a second count agree", found));
-        }
+        safety.auditor().check(position).map_err(|finding| (finding.rule, finding.found))?;
     }
     Ok(())
 }

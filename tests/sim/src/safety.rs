@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mesh_codec::{Frames, Message};
-use mesh_types::execution::{Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, RiskVerdict};
+use mesh_oms::Auditor;
+use mesh_types::execution::{
+    Fill, Intent, OrderAccepted, OrderCancelled, OrderRejected, OrderRequest, Position, RiskVerdict,
+};
 use mesh_types::risk::{RiskAccount, RiskMargins};
 use mesh_types::signal::{Signal, StrategyName};
 use mesh_types::system::Cause;
@@ -42,6 +45,8 @@ pub struct Safety {
     allowed: HashMap<MessageId, Decimal64>,
     /// What has tripped, as the portfolio wrote it down last.
     tripped: Option<Gate>,
+    /// A second, simpler count of what the portfolio has made durable.
+    auditor: Auditor,
     /// Greatest notional, with the way that prices go between check and fill.
     exposure_limit: Decimal64,
     price_scale: Decimal64,
@@ -61,6 +66,11 @@ impl Safety {
     /// The exchange's fills, by trade.
     pub const fn fills(&self) -> &BTreeMap<String, Fill> {
         &self.trades
+    }
+
+    /// What the portfolio's fills come to, counted a second time.
+    pub const fn auditor(&self) -> &Auditor {
+        &self.auditor
     }
 
     /// Takes note of what was said, by the nodes and by the world around them, before the disks are looked at.
@@ -96,6 +106,8 @@ impl Safety {
     /// # Errors
     /// What is broken.
     pub fn portfolio_wrote(&mut self, frames: Frames<'_>) -> Result<(), Broken> {
+        // A batch may tell a position after each of its fills: the last word counts.
+        let mut positions: BTreeMap<(InstrumentId, StrategyName), Position> = BTreeMap::new();
         for (_, message) in frames {
             let Ok(message) = message else { continue };
             if let Some(cause) = message.get::<Cause>() {
@@ -106,8 +118,18 @@ impl Safety {
             }
             if let (Some(intent), PORTFOLIO) = (message.get::<Intent>(), message.source()) {
                 self.intended(intent, &message)?;
+                self.auditor.on_intent(intent).map_err(|finding| (finding.rule, finding.found))?;
+            }
+            if let Some(fill) = message.get::<Fill>() {
+                self.auditor.on_fill(fill).map_err(|finding| (finding.rule, finding.found))?;
+            }
+            if let (Some(position), PORTFOLIO) = (message.get::<Position>(), message.source()) {
+                positions.insert((position.instrument, position.strategy), *position);
             }
             self.ended(&message);
+        }
+        for position in positions.values() {
+            self.auditor.check(position).map_err(|finding| (finding.rule, finding.found))?;
         }
         Ok(())
     }

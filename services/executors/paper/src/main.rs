@@ -48,7 +48,7 @@ impl Service for PaperService {
         let folder = process.config.mesh.data_dir();
         std::fs::create_dir_all(&folder).map_err(|error| format!("{} can't be created: {error}", folder.display()))?;
         let path = folder.join(format!("{}.db", process.config.process.name));
-        Ok(Some(Box::new(SqliteLedger::open(&path)?.with_net_positions())))
+        Ok(Some(Box::new(SqliteLedger::open(&path)?.of_mode(process.config.mesh.mode)?.with_net_positions())))
     }
 }
 

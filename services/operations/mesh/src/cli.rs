@@ -10,6 +10,8 @@ use mesh_types::signal::StrategyName;
 use crate::book;
 use crate::candles;
 use crate::commands::capture::{CaptureWord, What};
+use crate::commands::ledger::LedgerWord;
+use crate::commands::order::OrderWord;
 use crate::commands::scaffold::NewWord;
 use crate::commands::topology::Target;
 use crate::commands::{kill, replay, trace};
@@ -108,6 +110,36 @@ pub(crate) enum Word {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// A person's orders: list, place, cancel; they go past risk as every other
+    #[command(subcommand)]
+    Order(OrderWord),
+    /// What is held, by strategy and instrument, and what it is worth now
+    Positions {
+        /// Flat ones too
+        #[arg(long)]
+        all: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Profit, loss and fees by strategy and instrument, from the fills
+    Pnl {
+        /// Since this time: 14:03 (today), 2026-11-01, 2026-11-01T14:03:07Z, or ns since the epoch; UTC [default: ever]
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Count everything a second time from what the relays carried; exit code 1 where the ledgers say something else
+    Audit {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The ledgers themselves: check, back up
+    #[command(subcommand)]
+    Ledger(LedgerWord),
     /// The mesh in a view that stays: processes, books, positions, last signals and fills
     Top {
         /// Print one screen instead

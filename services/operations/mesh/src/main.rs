@@ -9,6 +9,7 @@ mod control;
 mod failure;
 mod feed;
 mod home;
+mod ledgers;
 mod probe;
 mod procfs;
 mod report;
@@ -28,8 +29,8 @@ use mesh_topology::profiles;
 
 use cli::{Choice, Cli, Word};
 use commands::{
-    capture, doctor, forward, instruments, kill, lifecycle, logs, replay, scaffold, status, tap, topology, trace,
-    venues, why,
+    account, audit, capture, doctor, forward, instruments, kill, ledger, lifecycle, logs, order, replay, scaffold,
+    status, tap, topology, trace, venues, why,
 };
 use console::Console;
 use failure::{Failure, Outcome};
@@ -81,6 +82,11 @@ fn run(cli: Cli) -> Outcome {
             None => kill::status(&layout, json),
         },
         Word::Flatten { arguments } => forward::forward("flatten", &[], &arguments, &layout),
+        Word::Order(word) => order::order(&layout, &word),
+        Word::Positions { all, json } => account::positions(&layout, all, json),
+        Word::Pnl { since, json } => account::pnl(&layout, since.as_deref(), json),
+        Word::Audit { json } => audit::audit(&layout, json),
+        Word::Ledger(word) => ledger::ledger(&layout, &word),
         Word::Top { once } => top::top(&layout, once),
         Word::Logs { names, follow, count, json } => logs::logs(&layout, &names, follow, count, json),
         Word::Decode { input, json } => capture::decode(&input, json),
