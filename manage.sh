@@ -89,7 +89,7 @@ need_tools() {
 
 # Programs that `up` alone does not start: people do, or another profile than the default.
 ADAPTERS='adapter-hyperliquid adapter-kraken adapter-okx'
-TOOLS="$ADAPTERS backtest replayer stats sweep venue"
+TOOLS="$ADAPTERS backtest executor-binance replayer stats sweep venue"
 
 # What `up` starts, and the tools that are named or there already: old ones would speak of another mesh.
 build() {

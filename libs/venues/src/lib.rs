@@ -13,6 +13,7 @@ pub mod kraken;
 pub mod limits;
 pub mod message;
 pub mod okx;
+pub mod private;
 pub mod reader;
 pub mod tape;
 pub mod time;

@@ -11,6 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 use mesh_runtime::BoxError;
 use mesh_runtime::actor::{Bridge, Closed, PacketSender};
 use mesh_types::system::ExternalRequest;
+use mesh_venues::private::{Call, Signer};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -69,6 +70,26 @@ impl Venue {
     /// # Errors
     /// When thread or HTTP client can't be made.
     pub fn start(endpoints: Endpoints, packets: PacketSender) -> Result<Self, BoxError> {
+        Self::start_as(endpoints, None, packets)
+    }
+
+    /// The same with an account: what is to be signed is, at the moment of sending.
+    ///
+    /// # Errors
+    /// When thread or HTTP client can't be made.
+    pub fn start_signed(
+        endpoints: Endpoints,
+        signer: Arc<dyn Signer>,
+        packets: PacketSender,
+    ) -> Result<Self, BoxError> {
+        Self::start_as(endpoints, Some(signer), packets)
+    }
+
+    fn start_as(
+        endpoints: Endpoints,
+        signer: Option<Arc<dyn Signer>>,
+        packets: PacketSender,
+    ) -> Result<Self, BoxError> {
         // A second installation changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let tls = tls::config(endpoints.extra_ca_file.as_deref())?;
@@ -87,6 +108,7 @@ impl Venue {
             stream_url: endpoints.stream_url,
             tls: Arc::new(tls),
             client: client.build()?,
+            signer,
             packets,
             speaking: Arc::clone(&speaking),
         };
@@ -115,6 +137,7 @@ struct Worker {
     proxy: Option<Proxy>,
     tls: Arc<rustls::ClientConfig>,
     client: reqwest::Client,
+    signer: Option<Arc<dyn Signer>>,
     packets: PacketSender,
     speaking: Arc<AtomicUsize>,
 }
@@ -164,22 +187,19 @@ impl Worker {
                     }
                 }
                 wire::SEND => {
+                    let text = self.signer.as_ref().map_or_else(|| text.clone(), |signer| signer.sign_text(&text));
                     let sent = sockets.get(&stream).map(|open| open.texts.try_send(text));
                     if !matches!(sent, Some(Ok(()))) {
                         tracing::warn!(stream, "a text for a connection that is gone, or does not take it");
                     }
                 }
-                wire::GET => {
-                    let worker = self.clone();
-                    tokio::spawn(async move { worker.ask(stream, &text, None).await });
-                }
-                wire::POST => {
-                    let worker = self.clone();
-                    tokio::spawn(async move {
-                        let (path, body) = text.split_once('\n').unwrap_or((&text, ""));
-                        worker.ask(stream, path, Some(body)).await;
-                    });
-                }
+                wire::GET | wire::POST | wire::CALL => match read_call(kind, text) {
+                    Some(call) => {
+                        let worker = self.clone();
+                        tokio::spawn(async move { worker.ask(stream, &call).await });
+                    }
+                    None => tracing::error!(stream, "a call that can't be read"),
+                },
                 _ => tracing::error!(kind, "a request of an unknown kind"),
             }
         }
@@ -251,12 +271,14 @@ impl Worker {
         connected.map(|(socket, _)| socket).map_err(|error| explain(&error))
     }
 
-    async fn ask(&self, stream: u32, path: &str, body: Option<&str>) {
-        let answer = match self.fetch(path, body).await {
+    async fn ask(&self, stream: u32, call: &Call) {
+        // What is signed stands in no log.
+        let path = call.target.split('?').next().unwrap_or_default();
+        let answer = match self.fetch(call).await {
             Ok((status, retry_after_s, body)) => {
                 if status != 200 {
                     let said = String::from_utf8_lossy(body.get(..MAX_SAID_BYTES).unwrap_or(&body));
-                    tracing::warn!(path, status, said = &*said, "the venue refused a request; the feed asks again");
+                    tracing::warn!(path, status, said = &*said, "the venue refused a request");
                 }
                 let mut rest = body.as_slice();
                 while rest.len() > wire::MAX_PART_BYTES {
@@ -269,30 +291,50 @@ impl Worker {
                 wire::answer(status, retry_after_s, rest)
             }
             Err(error) => {
-                tracing::warn!(path, error, "a request to the venue failed; the feed asks again");
+                tracing::warn!(path, error, "a request to the venue failed");
                 wire::answer(0, 0, error.as_bytes())
             }
         };
         let _ = self.packets.send(stream, wire::ANSWER, answer).await;
     }
 
-    async fn fetch(&self, path: &str, body: Option<&str>) -> Result<(u16, u64, Vec<u8>), String> {
-        let url = format!("{}{path}", self.rest_url);
-        let request = match body {
-            None => self.client.get(url),
-            Some(body) => self.client.post(url).header("content-type", "application/json").body(body.to_owned()),
+    async fn fetch(&self, call: &Call) -> Result<(u16, u64, Vec<u8>), String> {
+        let (signed, headers) = match &self.signer {
+            Some(signer) => signer.sign(call),
+            None => (call.clone(), Vec::new()),
         };
-        let mut response = request.send().await.map_err(|error| explain(&error))?;
+        let method = reqwest::Method::from_bytes(signed.method.as_bytes()).map_err(|error| error.to_string())?;
+        let mut request = self.client.request(method, format!("{}{}", self.rest_url, signed.target));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        if !signed.body.is_empty() {
+            request = request.header("content-type", "application/json").body(signed.body);
+        }
+        let no_answer = |error: reqwest::Error| explain(&error.without_url());
+        let mut response = request.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
         let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let retry_after_s = header.and_then(|text| text.parse().ok()).unwrap_or(0);
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
             body.extend_from_slice(&chunk);
             if body.len() > wire::MAX_ANSWER_BYTES {
-                return Err(format!("an answer of more than {} bytes to {path}", wire::MAX_ANSWER_BYTES));
+                return Err(format!("an answer of more than {} bytes", wire::MAX_ANSWER_BYTES));
             }
         }
         Ok((status, retry_after_s, body))
+    }
+}
+
+/// What is asked, in the one form that all kinds of requests have.
+fn read_call(kind: u8, text: String) -> Option<Call> {
+    match kind {
+        wire::GET => Some(Call { method: "GET", target: text, body: String::new(), signed: false }),
+        wire::POST => {
+            let (target, body) = text.split_once('\n').unwrap_or((&text, ""));
+            Some(Call { method: "POST", target: target.to_owned(), body: body.to_owned(), signed: false })
+        }
+        _ => wire::parse_call(&text),
     }
 }

@@ -5,6 +5,7 @@
 
 use mesh_types::system::ExternalRequest;
 use mesh_types::wire::{U16, U32};
+use mesh_venues::private::Call;
 
 /// Request: open the WebSocket with this path and query.
 pub const CONNECT: u8 = 1;
@@ -16,6 +17,9 @@ pub const GET: u8 = 3;
 pub const SEND: u8 = 4;
 /// Request: post to the path before the first line's end the body, JSON, after it.
 pub const POST: u8 = 5;
+
+/// Request: `METHOD signed|open TARGET\n` and the body; the bridge adds keys and signature to what is to be signed.
+pub const CALL: u8 = 6;
 
 /// Packet: the WebSocket is open.
 pub const CONNECTED: u8 = 1;
@@ -46,6 +50,21 @@ pub fn request(stream: u32, kind: u8, bytes: &[u8]) -> ExternalRequest {
     }
 }
 
+/// A call as bytes of a request.
+pub fn call(call: &Call) -> Vec<u8> {
+    let signed = if call.signed { "signed" } else { "open" };
+    format!("{} {signed} {}\n{}", call.method, call.target, call.body).into_bytes()
+}
+
+/// The call that a request holds; `None` for a text that is none.
+pub fn parse_call(text: &str) -> Option<Call> {
+    let (head, body) = text.split_once('\n')?;
+    let (method, rest) = head.split_once(' ')?;
+    let (signed, target) = rest.split_once(' ')?;
+    let method = ["GET", "POST", "PUT", "DELETE"].into_iter().find(|known| *known == method)?;
+    Some(Call { method, target: target.to_owned(), body: body.to_owned(), signed: signed == "signed" })
+}
+
 /// An answer as bytes of a packet.
 pub fn answer(status: u16, retry_after_s: u64, body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("{status} {retry_after_s}\n").into_bytes();
@@ -69,5 +88,8 @@ mod tests {
         assert_eq!(parse_answer(&answer(429, 7, b"{}\n")), Some((429, 7, b"{}\n".as_slice())));
         assert_eq!(parse_answer(b"nonsense"), None);
         assert_eq!(parse_answer(b"x y\n"), None);
+        let asked = Call { method: "POST", target: "/a?b=c d".to_owned(), body: "{\n}".to_owned(), signed: true };
+        assert_eq!(parse_call(&String::from_utf8_lossy(&call(&asked))), Some(asked));
+        assert_eq!(parse_call("BREW signed /pot\n"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use mesh_actor::{Context, TimerId};
 use mesh_oms::{Alarm, Effect, Order, PositionKey, Report};
-use mesh_types::execution::{OrderRejected, OrderStatusRequest};
+use mesh_types::execution::{OrderRejected, OrderStatus, OrderStatusRequest};
 use mesh_types::{ClientOrderId, FixedStr, OrderState, RejectReason};
 
 use crate::exits::ExitKey;
@@ -93,7 +93,11 @@ impl Portfolio {
     /// An order of an earlier run is resolved once its executor has told where it is and every fill of it is here.
     fn resolve(&mut self, id: &ClientOrderId, report: &Report<'_>, effect: &Effect) {
         let Some(order) = self.oms.order(id) else { return };
-        let answered = matches!(report, Report::Status(_)) && order.state() != OrderState::Unknown && !effect.never_had;
+        // That it is about to be sent says nothing of what became of it.
+        let told = |status: &OrderStatus| status.state.get().is_some_and(|state| state > OrderState::Sent);
+        let answered = matches!(report, Report::Status(status) if told(status))
+            && order.state() != OrderState::Unknown
+            && !effect.never_had;
         if order.is_settled() || (answered && order.is_told()) {
             self.unresolved.remove(id);
         }

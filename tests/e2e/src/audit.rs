@@ -30,13 +30,21 @@ fn count(mesh: &Mesh, sql: &str) -> Option<usize> {
 /// # Panics
 /// When it does not hold.
 pub fn assert_sound(mesh: &Mesh) -> serde_json::Value {
+    assert_sound_at(mesh, PAPER)
+}
+
+/// The same with another executor's ledger.
+///
+/// # Panics
+/// When it does not hold.
+pub fn assert_sound_at(mesh: &Mesh, executor: &str) -> serde_json::Value {
     let output = mesh.run(&["audit", "--json"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
     assert!(output.status.success() && report["sound"] == true, "{said}");
     assert_eq!(report["fills"], fill_count(mesh), "{said}");
     let intended = pairs(mesh, PORTFOLIO, "SELECT client_order_id, quantity FROM intents");
-    for (order, quantity) in &pairs(mesh, PAPER, "SELECT client_order_id, quantity FROM orders") {
+    for (order, quantity) in &pairs(mesh, executor, "SELECT client_order_id, quantity FROM orders") {
         assert_eq!(intended.get(order), Some(quantity), "order {order} was intended as it was placed");
     }
     report

@@ -19,6 +19,8 @@ pub struct Mesh {
     binaries: PathBuf,
     environment: Vec<(String, String)>,
     venue: String,
+    /// What `mesh up` is told to start.
+    what: Vec<String>,
 }
 
 impl Mesh {
@@ -32,18 +34,47 @@ impl Mesh {
 
     /// The same with the simulated venue at this address, and with these variables in the environment.
     pub fn up_in(address: &str, environment: &[(&str, &str)]) -> Self {
-        let given = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let environment = venue_environment(address).into_iter().chain(given).collect();
-        let address = address.to_owned();
-        let mesh =
-            Self { home: TempDir::new().expect("a directory"), binaries: binaries(), environment, venue: address };
+        let mesh = Self::new(address, environment);
         mesh.up_again();
         mesh
     }
 
+    /// The same with a topology of one's own.
+    pub fn up_with(topology: &str, address: &str, environment: &[(&str, &str)]) -> Self {
+        let mesh = Self::down_with(topology, address, environment);
+        mesh.up_again();
+        mesh
+    }
+
+    /// The same, not started.
+    pub fn down_with(topology: &str, address: &str, environment: &[(&str, &str)]) -> Self {
+        let mut mesh = Self::new(address, environment);
+        let path = mesh.home().join("own.toml");
+        std::fs::write(&path, topology).expect("written");
+        mesh.what = vec!["--topology".to_owned(), path.to_string_lossy().into_owned()];
+        mesh
+    }
+
+    fn new(address: &str, environment: &[(&str, &str)]) -> Self {
+        let given = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self {
+            home: TempDir::new().expect("a directory"),
+            binaries: binaries(),
+            environment: venue_environment(address).into_iter().chain(given).collect(),
+            venue: address.to_owned(),
+            what: vec!["paper".to_owned()],
+        }
+    }
+
+    /// `mesh up` with these words more.
+    pub fn run_up(&self, more: &[&str]) -> Output {
+        let what = self.what.iter().map(String::as_str);
+        self.run(&core::iter::once("up").chain(what).chain(more.iter().copied()).collect::<Vec<_>>())
+    }
+
     /// `mesh up` once more: adopts what runs, starts what does not.
     pub fn up_again(&self) {
-        let output = self.run(&["up", "paper"]);
+        let output = self.run_up(&[]);
         assert!(output.status.success(), "up failed: {}\n{}", text(&output), self.all_logs());
     }
 

@@ -11,6 +11,7 @@
 //! | [`subscribe`] | names of streams, subscription requests |
 //! | [`mod@format`] | requests over HTTP: queries, orders |
 //! | [`order`] | answers about orders, and the user-data events |
+//! | [`private`] | spot's private side as an executor speaks it |
 //! | [`sign`] | credentials and signatures |
 //! | [`errors`] | error codes, and what to do about them |
 //! | [`limits`] | rate limits |
@@ -31,6 +32,7 @@ pub mod instruments;
 pub mod limits;
 pub mod order;
 pub mod parse;
+pub mod private;
 pub mod server;
 pub mod sign;
 pub mod subscribe;

@@ -1,6 +1,7 @@
 //! Binance's spot protocol around the exchange: still without sockets. Requests and frames go in as text with the time,
 //! answers and frames come out.
 
+pub mod account;
 pub mod answer;
 pub mod catalogue;
 pub mod damage;

@@ -42,7 +42,7 @@ fn status_name(status: Status) -> &'static str {
 }
 
 /// An order as the protocol has it.
-fn shown<'a>(order: &'a Order, instrument: &'a Instrument) -> orders::Order<'a> {
+pub(super) fn shown<'a>(order: &'a Order, instrument: &'a Instrument) -> orders::Order<'a> {
     orders::Order {
         symbol: &instrument.symbol,
         order_id: order.id,
@@ -64,7 +64,7 @@ fn shown<'a>(order: &'a Order, instrument: &'a Instrument) -> orders::Order<'a> 
     }
 }
 
-fn shown_fill(fill: &Fill) -> orders::Fill<'_> {
+pub(super) fn shown_fill(fill: &Fill) -> orders::Fill<'_> {
     orders::Fill {
         trade_id: fill.trade_id,
         price: number(fill.price),

@@ -5,6 +5,7 @@ use mesh_venues::binance::server::{Parameters, Refusal};
 use mesh_venues::binance::sign::Credentials;
 
 use super::Frame;
+use super::account::Reports;
 use super::answer::{Answer, Request};
 use super::damage::Damage;
 use super::frames::Wanted;
@@ -32,6 +33,8 @@ pub struct Venue {
     /// Faults, to be switched and counted.
     pub faults: Faults,
     damage: Damage,
+    /// The way to the owners of orders.
+    pub(super) reports: Reports,
     /// One account each, in the exchange's order.
     pub(super) keys: Vec<Credentials>,
     pub(super) order_limits: Vec<OrderLimit>,
@@ -61,6 +64,7 @@ impl Venue {
             exchange,
             faults,
             damage: Damage::default(),
+            reports: Reports::default(),
             keys,
             limit: RequestLimit::new(weight_limit),
             weight_limit,
@@ -112,6 +116,9 @@ impl Venue {
         let now_ns = request.now_ns;
         if self.faults.strikes(Fault::BadGateway) {
             return Answer::bad_gateway();
+        }
+        if self.faults.strikes(Fault::Maintenance) {
+            return Refusal { status: 503, ..Refusal::new(-1001, "Service Unavailable.") }.into();
         }
         if self.faults.strikes(Fault::TooManyRequests) {
             let refused = self.limit.refuse(now_ns);

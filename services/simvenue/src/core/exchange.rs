@@ -16,7 +16,7 @@ use crate::core::Trade;
 use crate::core::accounts::Balances;
 use crate::core::instrument::Instrument;
 use crate::core::matching::{self, Consumed};
-use crate::core::orders::{Amount, Fill, Kind, Order, Placement, Reject, Status, TimeInForce};
+use crate::core::orders::{Amount, Event, Fill, Kind, Order, Placement, Reject, Status, TimeInForce, What};
 use crate::core::units::{ONE, product};
 
 /// Finished orders, and fills, that are kept for questions.
@@ -42,6 +42,8 @@ pub struct Exchange {
     open: BTreeMap<u64, Order>,
     finished: VecDeque<Order>,
     fills: VecDeque<(usize, Fill)>,
+    /// What owners were not told yet; the oldest go where nobody asks.
+    events: VecDeque<Event>,
     /// Fee of the notional, of 10^-8: makers', takers'.
     fee_rates: (i64, i64),
     last_order_id: u64,
@@ -59,6 +61,7 @@ impl Exchange {
             open: BTreeMap::new(),
             finished: VecDeque::new(),
             fills: VecDeque::new(),
+            events: VecDeque::new(),
             fee_rates,
             last_order_id: 1_000,
             last_trade_id: 0,
@@ -98,6 +101,18 @@ impl Exchange {
     /// The fills of an account, oldest first.
     pub fn fills(&self, account: usize) -> impl DoubleEndedIterator<Item = &Fill> {
         self.fills.iter().filter(move |(owner, _)| *owner == account).map(|(_, fill)| fill)
+    }
+
+    /// What happened to orders since the last call, in order.
+    pub fn take_events(&mut self) -> impl Iterator<Item = Event> + use<> {
+        core::mem::take(&mut self.events).into_iter()
+    }
+
+    fn happened(&mut self, order: &Order, what: What) {
+        if self.events.len() >= KEPT {
+            self.events.pop_front();
+        }
+        self.events.push_back(Event { order: order.clone(), what });
     }
 
     /// Whether an order would be taken, without placing it.
@@ -206,6 +221,7 @@ impl Exchange {
             locked,
             ahead: 0,
         };
+        self.happened(&order, What::New);
         if let Some(consumed) = self.consumed.get_mut(placement.instrument) {
             consumed.take(placement.side.opposite(), &levels);
         }
@@ -213,6 +229,7 @@ impl Exchange {
         let rests = placement.kind != Kind::Market && placement.time_in_force == TimeInForce::Gtc;
         if order.remaining() > 0 && !rests || quantity == 0 {
             order.status = Status::Expired;
+            self.happened(&order, What::Expired);
         }
         if order.status.is_open() {
             order.ahead = shown(book, order.side, order.price);
@@ -236,6 +253,7 @@ impl Exchange {
         let mut order = found.and_then(|id| self.open.remove(&id)).ok_or(Reject::UnknownOrder)?;
         order.status = Status::Canceled;
         order.updated_ns = now_ns;
+        self.happened(&order, What::Canceled);
         self.keep(order.clone());
         Ok(order)
     }
@@ -361,6 +379,7 @@ impl Exchange {
             self.fills.pop_front();
         }
         self.fills.push_back((order.account, fill.clone()));
+        self.happened(order, What::Trade(fill.clone()));
         fill
     }
 

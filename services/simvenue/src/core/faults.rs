@@ -35,6 +35,16 @@ pub enum Fault {
     ErrorAfterAccept,
     /// An order is placed, and never answered. Counts orders.
     TimeoutAfterAccept,
+    /// A report of an order is not sent to its owner. Counts reports.
+    LostReport,
+    /// A report of an order is sent twice. Counts reports.
+    DuplicateReport,
+    /// A report of an order is sent after the one that follows it. Counts reports.
+    LateReport,
+    /// The accounts' streams stay open and say nothing more, until one follows anew. Counts reports.
+    MuteReports,
+    /// Status 503: the venue is under maintenance, and nothing is executed. Counts requests.
+    Maintenance,
     /// A proxy's HTML with status 502 in place of an answer; nothing is executed. Counts requests.
     BadGateway,
     /// Status 429 with `Retry-After`; nothing is executed. Counts requests.

@@ -145,6 +145,28 @@ pub struct Fill {
     pub time_ns: u64,
 }
 
+/// What happened to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It was taken.
+    New,
+    /// A part of it was filled.
+    Trade(Fill),
+    /// Its owner took it back.
+    Canceled,
+    /// It ended by its own terms.
+    Expired,
+}
+
+/// What the owner of an order is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The order, as it was then.
+    pub order: Order,
+    /// What happened.
+    pub what: What,
+}
+
 /// Why an order, or its cancel, was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reject {

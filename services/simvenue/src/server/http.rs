@@ -19,6 +19,7 @@ use mesh_venues::binance::server::Parameters;
 use mesh_venues::binance::sign::API_KEY_HEADER;
 
 use super::{Shared, hub, socket};
+use crate::binance::account;
 use crate::binance::answer::{Answer, Request};
 use crate::binance::session::Session;
 use crate::core::faults::{Fault, Rule};
@@ -34,6 +35,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/ws", get(raw_stream))
         .route("/ws/{*streams}", get(named_streams))
         .route("/stream", get(combined_streams))
+        .route("/ws-api/v3", get(account_stream))
         .route("/v2", get(kraken_stream))
         .route("/ws/v5/public", get(okx_public))
         .route("/ws/v5/business", get(okx_business))
@@ -59,6 +61,10 @@ async fn combined_streams(State(shared): Served, RawQuery(query): RawQuery, upgr
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default()).unwrap_or_default();
     let streams = parameters.get("streams").unwrap_or_default();
     open(shared, upgrade, Session::new(streams.split('/').map(str::to_owned), true))
+}
+
+async fn account_stream(State(shared): Served, upgrade: WebSocketUpgrade) -> Response {
+    open(shared, upgrade, account::Session::default())
 }
 
 fn public_stream(shared: Arc<Shared>, upgrade: WebSocketUpgrade, protocol: Protocol, business: bool) -> Response {
@@ -125,7 +131,11 @@ async fn request(
             api_key: headers.get(API_KEY_HEADER).and_then(|key| key.to_str().ok()),
             now_ns: clock::now_ns(),
         };
-        shared.lock().venue.answer(&request)
+        let mut state = shared.lock();
+        let answer = state.venue.answer(&request);
+        // What came of it is often told before the answer.
+        state.tell_accounts(&shared.status);
+        answer
     };
     shared.status.messages_in.fetch_add(1, Ordering::Relaxed);
     if matches!(answer.status, 400..=417) {

@@ -21,8 +21,16 @@ use crate::public::session::Order;
 pub enum Session {
     /// Binance.
     Binance(binance::session::Session),
+    /// Binance's WebSocket API: an account's own stream.
+    Account(binance::account::Session),
     /// Another venue.
     Public(public::session::Session),
+}
+
+impl From<binance::account::Session> for Session {
+    fn from(session: binance::account::Session) -> Self {
+        Self::Account(session)
+    }
 }
 
 impl From<binance::session::Session> for Session {
@@ -41,6 +49,7 @@ impl Session {
     fn wants(&self, stream: &str) -> bool {
         match self {
             Self::Binance(session) => session.wants(stream),
+            Self::Account(session) => session.wants(stream),
             Self::Public(session) => session.wants(stream),
         }
     }
@@ -49,7 +58,7 @@ impl Session {
     const fn is_combined(&self) -> bool {
         match self {
             Self::Binance(session) => session.is_combined(),
-            Self::Public(_) => false,
+            Self::Account(_) | Self::Public(_) => false,
         }
     }
 }
@@ -172,7 +181,15 @@ impl Hub {
     pub fn public_mut(&mut self, id: u64) -> Option<&mut public::session::Session> {
         match &mut self.clients.get_mut(&id)?.session {
             Session::Public(session) => Some(session),
-            Session::Binance(_) => None,
+            Session::Binance(_) | Session::Account(_) => None,
+        }
+    }
+
+    /// The session of a connection to the WebSocket API.
+    pub fn account_mut(&mut self, id: u64) -> Option<&mut binance::account::Session> {
+        match &mut self.clients.get_mut(&id)?.session {
+            Session::Account(session) => Some(session),
+            Session::Binance(_) | Session::Public(_) => None,
         }
     }
 
@@ -195,7 +212,7 @@ impl Hub {
     pub fn on_control(&mut self, id: u64, now_ns: u64) -> bool {
         self.clients.get_mut(&id).is_none_or(|client| match &mut client.session {
             Session::Binance(session) => session.count_message(now_ns),
-            Session::Public(_) => true,
+            Session::Account(_) | Session::Public(_) => true,
         })
     }
 

@@ -127,6 +127,14 @@ impl State {
     /// Carries out what a connection of another venue than Binance asks; answers how often it was refused.
     pub fn follow(&mut self, id: u64, text: &str, now_ns: u64) -> u64 {
         let Self { venue, hub } = self;
+        if hub.account_mut(id).is_some() {
+            let (account, answer) = venue.subscribe_account(text, now_ns);
+            if let (Some(account), Some(session)) = (account, hub.account_mut(id)) {
+                session.follow(account);
+            }
+            hub.tell(id, answer);
+            return u64::from(account.is_none());
+        }
         let mut refused = 0;
         for order in hub.read(id, text, now_ns) {
             match order {
@@ -163,6 +171,14 @@ impl State {
         refused
     }
 
+    /// Tells the owners of orders what happened to them.
+    pub fn tell_accounts(&mut self, status: &Status) {
+        for frame in self.venue.take_reports() {
+            let sent = self.hub.deliver(&frame, &mut self.venue.faults);
+            status.messages_out.fetch_add(sent.delivered, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
     /// Comes to `now_ns`, and sends what the market said until then.
     pub fn advance(&mut self, now_ns: u64, status: &Status) {
         let Self { venue, hub } = self;
@@ -179,5 +195,6 @@ impl State {
             let notice = crate::binance::frames::WRITER.server_shutdown(now_ns);
             hub.close_all("the server shuts down", Some(&notice));
         }
+        self.tell_accounts(status);
     }
 }

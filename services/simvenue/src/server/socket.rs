@@ -30,7 +30,7 @@ enum End {
 /// Serves a connection until it ends.
 pub async fn serve(socket: WebSocket, session: Session, shared: Arc<Shared>) {
     let greeting = match &session {
-        Session::Binance(_) => None,
+        Session::Binance(_) | Session::Account(_) => None,
         Session::Public(session) => session.greeting(),
     };
     let joined = shared.lock().hub.join(session);
