@@ -22,7 +22,7 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mesh_types::market::Candle;
+use mesh_types::market::{Candle, InstrumentInfo};
 use mesh_types::{BookHealth, InstrumentId};
 
 use crate::counts::Counts;
@@ -122,6 +122,8 @@ pub struct Feed {
     /// What is followed, whether a stream tells it or not.
     subscriptions: Vec<Subscription>,
     instruments: BTreeSet<InstrumentId>,
+    /// Those that Binance's lists have named.
+    listed: BTreeMap<InstrumentId, InstrumentInfo>,
     asking: Asking,
     /// Levels of the books that are shown: those of them that the last snapshot did not tell of want another one.
     shown_depth: usize,
@@ -178,6 +180,7 @@ impl Feed {
             malformed: 0,
             subscriptions: subscriptions.to_vec(),
             instruments: subscriptions.iter().map(|(_, instrument)| *instrument).collect(),
+            listed: BTreeMap::new(),
             asking: Asking::new(language, subscriptions, book_depth),
             shown_depth: 0,
         }

@@ -1,12 +1,12 @@
 //! Answers over HTTP: what a feed does with what it asked for.
 
-use mesh_types::InstrumentId;
 use mesh_types::market::{InstrumentInfo, TradeGap};
+use mesh_types::{InstrumentId, InstrumentStatus};
 
 use super::Feed;
 use super::http::{self, Purpose, Request};
 use crate::message::Message;
-use crate::reader::Said;
+use crate::reader::{Language, Said};
 
 impl Feed {
     /// The next request over HTTP, where one is due. It gets exactly one answer: [`Feed::on_answer`] or [`Feed::on_failure`].
@@ -21,7 +21,7 @@ impl Feed {
     /// The answer to a request.
     pub fn on_answer(&mut self, now_ns: u64, request: &Request, body: &[u8], on: &mut dyn FnMut(Said<'_>)) {
         let good = match request.purpose {
-            Purpose::Instruments(index) => self.on_instruments(index, now_ns, body, on),
+            Purpose::Instruments(index) => self.on_instruments(index, now_ns, request, body, on),
             Purpose::Book(instrument) => self.on_snapshot(instrument, now_ns, request, body, on),
             Purpose::Trades(instrument, first) => self.on_trades(instrument, first, now_ns, body, on),
         };
@@ -38,6 +38,9 @@ impl Feed {
             self.reader.snapshot_failed(instrument);
         }
         self.asking.failed(request.purpose, now_ns);
+        if let (Purpose::Instruments(index), 400..=417) = (request.purpose, status) {
+            self.asking.widen_list(index);
+        }
         http::paused_until_ns(status, retry_after_s, now_ns)
     }
 
@@ -46,7 +49,14 @@ impl Feed {
         self.asking.pause(until_ns);
     }
 
-    fn on_instruments(&mut self, index: usize, now_ns: u64, body: &[u8], on: &mut dyn FnMut(Said<'_>)) -> bool {
+    fn on_instruments(
+        &mut self,
+        index: usize,
+        now_ns: u64,
+        request: &Request,
+        body: &[u8],
+        on: &mut dyn FnMut(Said<'_>),
+    ) -> bool {
         let mut infos: Vec<InstrumentInfo> = Vec::new();
         let read = self.reader.instruments(body, now_ns, &mut |info| {
             if self.instruments.contains(&info.instrument) {
@@ -60,6 +70,17 @@ impl Feed {
         for info in &infos {
             self.reader.set_instrument(info);
             on(Said::Message(&Message::Instrument(*info)));
+        }
+        if matches!(self.language, Language::Binance(_)) {
+            // What a whole list does not name any more is not traded any more.
+            let is_whole = !request.path.contains("symbols=");
+            let named = |instrument: &InstrumentId| infos.iter().any(|info| info.instrument == *instrument);
+            for (_, info) in self.listed.iter_mut().filter(|(instrument, _)| is_whole && !named(instrument)) {
+                info.status = InstrumentStatus::Delisted.into();
+                info.received_ns = now_ns.into();
+                on(Said::Message(&Message::Instrument(*info)));
+            }
+            self.listed.extend(infos.iter().map(|info| (info.instrument, *info)));
         }
         true
     }

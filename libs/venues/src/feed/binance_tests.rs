@@ -274,3 +274,35 @@ fn trades_that_can_t_be_had_are_told_to_be_lost() {
     feed.on_time(now, &mut |what| said.extend(trades(&what)));
     assert_eq!(said, ["8..=10 lost", "12..=14 lost"]);
 }
+
+#[test]
+fn a_symbol_that_is_gone_does_not_spoil_the_others_and_is_told() {
+    let subscriptions =
+        [(Channel::Instruments, "binance:spot:BTCUSDT"), (Channel::Instruments, "binance:spot:LUNAUSDT")];
+    let mut feed = feed(SPOT, &subscriptions);
+    feed.on_open(NOW);
+    let row = |symbol: &str| {
+        format!(
+            r#"{{"symbol":"{symbol}","status":"TRADING","baseAsset":"B","quoteAsset":"USDT","filters":[{{"filterType":"PRICE_FILTER","minPrice":"0.01","maxPrice":"1000","tickSize":"0.01"}}]}}"#
+        )
+    };
+    let list = |rows: &[String]| format!(r#"{{"serverTime":1,"rateLimits":[],"symbols":[{}]}}"#, rows.join(","));
+    let hear = |feed: &mut Feed, now_ns: u64, request: &Request, body: &str| {
+        let mut told = vec![];
+        feed.on_answer(now_ns, request, body.as_bytes(), &mut |said| {
+            if let Said::Message(Message::Instrument(info)) = said {
+                told.push(format!("{} {:?}", info.instrument, info.status.get().expect("a status")));
+            }
+        });
+        told
+    };
+    let request = feed.poll_request(NOW).expect("a request");
+    assert_eq!(hear(&mut feed, NOW, &request, &list(&[row("BTCUSDT"), row("LUNAUSDT")])).len(), 2);
+    let later = NOW + 3_600 * SECOND_NS;
+    let request = feed.poll_request(later).expect("an hour later");
+    assert_eq!(feed.on_failure(later, &request, 400, 0), None, "-1121, one of them is gone");
+    let request = feed.poll_request(later + SECOND_NS).expect("all of them");
+    assert_eq!(request.path, "/api/v3/exchangeInfo?showPermissionSets=false");
+    let told = hear(&mut feed, later, &request, &list(&[row("BTCUSDT"), row("ETHUSDT")]));
+    assert_eq!(told, ["binance:spot:BTCUSDT Trading", "binance:spot:LUNAUSDT Delisted"]);
+}

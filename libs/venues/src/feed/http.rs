@@ -201,6 +201,18 @@ impl Asking {
         }
     }
 
+    /// The venue refuses a list as it was asked for: of Binance's spot a symbol that is gone spoils it, so all are asked for.
+    pub(super) fn widen_list(&mut self, index: usize) {
+        if let Some((request, _)) = self.lists.get_mut(index)
+            && self.language == Language::Binance(crate::binance::Market::Spot)
+        {
+            let mut whole = format::exchange_info(crate::binance::Market::Spot);
+            // Most of its bytes.
+            whole.query.push("showPermissionSets", false);
+            request.path = whole.public_target();
+        }
+    }
+
     /// A request was not answered, or its answer was no use.
     pub(super) fn failed(&mut self, purpose: Purpose, now_ns: u64) {
         let due = match purpose {

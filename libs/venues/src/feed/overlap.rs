@@ -170,6 +170,7 @@ impl Feed {
         let mut feed = Self::build(self.language, &self.subscriptions, self.book_depth, self.patience);
         feed.shown_depth = self.shown_depth;
         feed.reader.know(&self.reader);
+        feed.listed.clone_from(&self.listed);
         feed.streams.clone_from(&self.streams);
         // The lists have been told.
         feed.asking.take_lists(&self.asking);
