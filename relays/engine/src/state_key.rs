@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use mesh_codec::{HEADER_BYTES, TLV_HEADER_BYTES, entry};
 
 /// The longest key of the registry fits (`every_key_of_the_registry_fits`).
-const MAX_KEY_BYTES: usize = 56;
+const MAX_KEY_BYTES: usize = 62;
 
 /// Tells one state from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,7 +63,7 @@ pub struct World<A> {
     pub gaps: BTreeMap<InstrumentId, Vec<TradeGap>>,
     /// Messages by the name of their body.
     pub counts: BTreeMap<&'static str, u64>,
-    /// How often a consumer's book was live after a message, and how often not.
+    /// How often a consumer's book was live after a message, and how often not, once one had been.
     pub live: (u64, u64),
     /// Of all that was said.
     pub digest: Digest,
@@ -178,7 +178,7 @@ impl<A: Actor> World<A> {
             };
             let is_live = books.get(&instrument).is_some_and(|book| book.health() == BookHealth::Live);
             live.0 += u64::from(is_live);
-            live.1 += u64::from(!is_live);
+            live.1 += u64::from(!is_live && live.0 > 0);
         }
         cell.outbox_mut().clear();
     }

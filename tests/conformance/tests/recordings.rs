@@ -22,6 +22,8 @@ fn play<E: Exchange>(name: &str, symbols: &[&str], first: &[Vec<u8>]) -> Option<
         intervals: Vec::new(),
         book_depth: Some(25),
         depth: Some(10),
+        // Not every stream was recorded.
+        stream_silence_ms: 36_000_000,
         ..Settings::default()
     };
     let lines = || bytes.split(|byte| *byte == b'\n').filter_map(|line| tape::line(line).expect("a line"));

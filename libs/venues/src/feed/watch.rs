@@ -14,8 +14,10 @@ const KNOWN: u32 = 20;
 const FORGOTTEN: u64 = 512;
 /// No silence below is a failure, of books and quotes and of all others.
 const SHORTEST_NS: (u64, u64) = (3 * SECOND_NS, 60 * SECOND_NS);
-/// Within this a subscription brings its first message, where it begins with one.
+/// Within this a subscription brings its first message, where it begins with one; with more patience than usual, within its
+/// thirtieth part.
 const FIRST_NS: u64 = 10 * SECOND_NS;
+const FIRST_PART: u64 = 30;
 /// Doublings of the limit at most.
 const MAX_STRIKES: u32 = 8;
 
@@ -88,7 +90,7 @@ impl Stream {
             _ => SHORTEST_NS.1,
         };
         let limit_ns = match (self.fresh && begins, self.count >= KNOWN) {
-            (true, _) => FIRST_NS.min(patience_ns),
+            (true, _) => FIRST_NS.max(patience_ns / FIRST_PART).min(patience_ns),
             (false, true) => self.longest_ns.saturating_mul(TIMES).max(shortest_ns),
             (false, false) => patience_ns,
         };

@@ -155,8 +155,11 @@ fn depth(state: &mut State, symbol: &str, now_ns: u64) -> Vec<u8> {
     body.replacen('{', &format!("{{\"symbol\":\"{symbol}\","), 1).into_bytes()
 }
 
-/// What a feed sends to follow everything, for each socket; true for OKX's socket of candles.
-fn subscriptions(language: Language, symbols: &[String]) -> Result<Vec<(bool, Vec<String>)>, Box<dyn Error>> {
+/// Whether a socket is OKX's of candles, and what is sent on it.
+type Requests = (bool, Vec<String>);
+
+/// What a feed sends to follow everything, for each socket.
+fn subscriptions(language: Language, symbols: &[String]) -> Result<Vec<Requests>, Box<dyn Error>> {
     let mut by_path: BTreeMap<&str, Vec<(Channel, InstrumentId)>> = BTreeMap::new();
     for symbol in symbols {
         let instrument = language.instrument(symbol)?;

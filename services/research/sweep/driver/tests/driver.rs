@@ -12,8 +12,11 @@ use sweep_driver as _;
 /// `cust_raw`'s declarations: its sources stand where cargo unpacked them.
 fn declared() -> BTreeSet<String> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    // Packages of other platforms were never fetched here.
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked", "--offline", "--manifest-path", manifest])
+        .args(["--filter-platform", &platform])
         .output()
         .unwrap();
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("cargo metadata");
