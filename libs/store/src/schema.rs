@@ -2,7 +2,7 @@
 //!
 //! Exact decimals are text with the sender's digits. `seq` orders all rows of all tables. Times are ns since the Unix
 //! epoch. A change of the schema is a new entry in [`MIGRATIONS`]; entries are never edited. What a migration changes in a
-//! table must be what the audit log's frames give in it ([`crate::audit`]).
+//! table must be what the audit log's frames give in it ([`crate::audit()`]).
 
 use rusqlite::{Connection, TransactionBehavior};
 

@@ -1,7 +1,7 @@
 //! Indicators as series over all bars: what a sweep computes once for all the configurations that ask for it.
 //!
 //! A configuration names its series by slot; its features at a bar follow from them. From the warm-up on they are, to
-//! the last bit, those of the streaming [`Indicators`](super::Indicators); before it nothing is decided.
+//! the last bit, those of the streaming [`Indicators`]; before it nothing is decided.
 
 use core::marker::PhantomData;
 
