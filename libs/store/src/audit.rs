@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{ErrorKind, StoreError};
 use crate::ledger::SqliteLedger;
 use crate::rows::Batch;
-use crate::schema;
+use crate::schema::{self, NET_POSITIONS, TABLES};
 
 type Hash = [u8; 32];
 
@@ -115,22 +115,6 @@ impl fmt::Display for Fault {
         }
     }
 }
-
-/// Tables that are made from the log again; the last of them is made from the fills.
-const TABLES: [&str; 11] = [
-    "intents",
-    "orders",
-    "reports",
-    "fills",
-    "positions",
-    "flat_positions",
-    "signals",
-    "risk_decisions",
-    "risk_accounts",
-    "kill_switches",
-    NET_POSITIONS,
-];
-const NET_POSITIONS: &str = "net_positions";
 
 /// Looks at every page, every batch and every row of a ledger, beside its writer and without ever blocking it. What is made
 /// again lies in a temporary file of SQLite's, about as large as the ledger.

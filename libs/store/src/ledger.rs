@@ -147,20 +147,8 @@ impl SqliteLedger {
 
 /// The greatest `seq` of all tables.
 fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
-    let tables = [
-        "intents",
-        "orders",
-        "reports",
-        "fills",
-        "positions",
-        "flat_positions",
-        "signals",
-        "risk_decisions",
-        "risk_accounts",
-        "kill_switches",
-        "net_positions",
-    ];
-    let unions: Vec<String> = tables.iter().map(|table| format!("SELECT max(seq) AS seq FROM {table}")).collect();
+    let unions: Vec<String> =
+        schema::TABLES.iter().map(|table| format!("SELECT max(seq) AS seq FROM {table}")).collect();
     let sql = format!("SELECT coalesce(max(seq), 0) FROM ({})", unions.join(" UNION ALL "));
     connection.query_row(&sql, [], |row| row.get(0))
 }

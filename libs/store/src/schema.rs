@@ -11,6 +11,23 @@ use crate::error::ErrorKind;
 /// `AMSH`: marks the file as ours.
 pub const APPLICATION_ID: i64 = 0x414d_5348;
 
+/// Tables of what was said, in the rows of one order, `seq`; the audit makes them from the log again.
+pub(crate) const TABLES: [&str; 11] = [
+    "intents",
+    "orders",
+    "reports",
+    "fills",
+    "positions",
+    "flat_positions",
+    "signals",
+    "risk_decisions",
+    "risk_accounts",
+    "kill_switches",
+    NET_POSITIONS,
+];
+/// The last of them: made from the fills.
+pub(crate) const NET_POSITIONS: &str = "net_positions";
+
 /// What brings a database from version n to n + 1.
 pub const MIGRATIONS: &[&str] = &[
     "

@@ -9,6 +9,7 @@ mod path;
 mod start;
 mod sweep;
 mod venues;
+mod wire;
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use mesh_codec::{Stamp, encode_one};
 use mesh_types::market::Trade;
@@ -12,16 +12,12 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::wires::{self, Stream, System};
 use super::{Load, Outcome};
+use crate::wire::now_ns;
 
 /// Messages written together at full load.
 const BATCH: u64 = 64;
 /// Messages that may be on their way to the slowest subscriber: below what any of the systems starts to drop at.
 const WINDOW: u64 = 32 * 1024;
-
-pub(super) fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
 
 /// Builds messages in a system's form.
 struct Source {

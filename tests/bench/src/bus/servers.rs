@@ -1,6 +1,6 @@
 //! What carries messages: our relay, and the least that a program could do.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use std::time::Duration;
 use mesh_relay::{Relay, RelayConfig, RelaySettings};
 use mesh_transport::Poller;
 use mesh_types::{Domain, FixedStr, Mode, SourceId};
-use rustix::event::{PollFd, PollFlags, poll};
 
 use super::Outcome;
 use super::wires::MESH;
+use crate::wire::write_all;
 
 const CHUNK_BYTES: usize = 256 * 1024;
 const SEND_BUFFER_BYTES: usize = 1 << 20;
@@ -66,17 +66,4 @@ pub(super) fn forwarder(path: &Path, subscribers: usize) -> Outcome<()> {
             write_all(output, chunk.get(..count).unwrap_or_default())?;
         }
     }
-}
-
-fn write_all(output: &mut UnixStream, mut bytes: &[u8]) -> Outcome<()> {
-    while !bytes.is_empty() {
-        match output.write(bytes) {
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                poll(&mut [PollFd::new(output, PollFlags::OUT)], None)?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }

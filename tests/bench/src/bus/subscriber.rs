@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::publisher::now_ns;
 use super::wires::{self, System};
 use super::{Load, Outcome};
+use crate::wire::now_ns;
 
 /// Read at once at most.
 const CHUNK_BYTES: usize = 256 * 1024;

@@ -7,12 +7,12 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 
 use mesh_transport::Poller;
-use rustix::event::{PollFd, PollFlags, poll};
 use serde::{Deserialize, Serialize};
 
 use super::sample::Sample;
-use super::{Load, Outcome, now_ns, pace};
+use super::{Load, Outcome, pace};
 use crate::child::Running;
+use crate::wire::{now_ns, write_all};
 
 /// About what a trade is at a venue.
 const MESSAGE_BYTES: usize = 160;
@@ -151,17 +151,4 @@ fn pass(hop: &Hop, mut input: impl Read + AsFd, output: &mut UnixStream) -> Outc
         chunk.copy_within(whole..filled, 0);
         filled -= whole;
     }
-}
-
-fn write_all(output: &mut UnixStream, mut bytes: &[u8]) -> Outcome<()> {
-    while !bytes.is_empty() {
-        match output.write(bytes) {
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                poll(&mut [PollFd::new(output, PollFlags::OUT)], None)?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::sample::Sample;
 use super::venue::{SYMBOL, Venue};
-use super::{Load, Options, Outcome, Setup, executor, now_ns, strategy};
+use super::{Load, Options, Outcome, Setup, executor, strategy};
+use crate::wire::now_ns;
 
 const PROGRAMS: [&str; 6] = ["mesh", "relay-market", "relay-signal", "relay-execution", "adapter-binance", "portfolio"];
 /// Memory as a file system: a commit there waits for nothing.

@@ -13,12 +13,13 @@ mod venue;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::Output;
 use crate::figure::{Figure, Sense};
+use crate::wire::now_ns;
 use sample::{HOPS, Sample};
 
 pub(crate) use chain::run_hop;
@@ -106,11 +107,6 @@ pub(crate) fn run_as(program: &str) -> Option<ExitCode> {
         executor::PROGRAM => Some(executor::run()),
         _ => None,
     }
-}
-
-fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Calls `send` with each range of messages as they become due.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tungstenite::{Message, WebSocket};
 
-use super::{Load, now_ns, pace};
+use super::{Load, pace};
+use crate::wire::now_ns;
 
 /// What it trades.
 pub(super) const SYMBOL: &str = "BTCUSDT";
